@@ -1,0 +1,64 @@
+/*
+ * The protocol between tsfnd and the warden; runtime/warden/requests.ts is its other half and
+ * test/architecture compares the two. tsfnd inherits two sockets: descriptor 3 is a stream that carries the
+ * messages below, descriptor 4 is a SOCK_SEQPACKET lane that carries descriptors (SCM_RIGHTS) with the u32
+ * number of the request they answer; they are sent before that request's reply.
+ *
+ * A message is   u32 length of what follows · u16 verb · u16 status · u32 request · body     (little endian).
+ * In a body a string is u16 length + bytes (no NUL), a list is u16 count + items. A reply repeats verb and
+ * request; status 0 is success, 1 is a failure whose body is: string step, u32 errno, string detail. Replies
+ * may overtake one another: a destroy is answered when nothing is left. Events have request 0.
+ */
+#ifndef TSFN_PROTO_H
+#define TSFN_PROTO_H
+
+#define PROTO_CONTROL_FD 3
+#define PROTO_LANE_FD 4
+
+/* Requests, tsfnd to warden. Bodies: what is asked -> what is replied. */
+#define PROTO_PROBE 1 /* nothing -> list of (string name, u8 ok, string detail) */
+#define PROTO_SANDBOX_CREATE                                                                                 \
+    2 /* string id, string hostname, list of string digest (topmost first), u64 memory                       \
+         bytes, u64 cpu thousandths, u64 pids, u64 disk bytes, u64 disk inodes, u64 open                     \
+         files -> u32 uid base, u64 namespace inodes user mnt ipc uts net cgroup, list of                    \
+         string cgroup path */
+#define PROTO_INSTANCE_START                                                                                 \
+    3                      /* string id, list of string argv, list of string NAME=value, string cwd          \
+                              -> u32 pid, u64 pid namespace, u64 time namespace; lane: wire, stdout, stderr */
+#define PROTO_LIMITS_SET 4 /* string id, u64 memory bytes, u64 cpu thousandths, u64 pids -> nothing */
+#define PROTO_USAGE 5      /* string id -> u64 cpu us, u64 memory, u64 memory peak, u64 pids, u64 oom kills */
+#define PROTO_KILL 6       /* string id -> nothing (an event tells when it is gone) */
+#define PROTO_DESTROY 7    /* string id -> nothing, when nothing is left; success if there is no such id */
+#define PROTO_LIST 8       /* nothing -> list of (string id, u32 pid or 0, u8 state) */
+
+/* Events, warden to tsfnd. */
+#define PROTO_EXITED                                                                                         \
+    64 /* string id, u32 pid, u8 by signal, u32 status or signal, u64 oom kills, u64 cpu us,                 \
+          u64 memory peak: every process of the sandbox is gone */
+
+/* PROTO_LIST states. */
+#define PROTO_STATE_EMPTY 0
+#define PROTO_STATE_RUNNING 1
+#define PROTO_STATE_EXITED 2
+#define PROTO_STATE_DESTROYING 3
+
+/* Limits. A message past one of them ends the connection: the peer is broken or hostile. */
+#define PROTO_MAX_MESSAGE 65536
+#define PROTO_MAX_ID 64
+#define PROTO_MAX_LAYERS 16
+#define PROTO_MAX_ARGS 64
+#define PROTO_MAX_ENV 256
+#define PROTO_MAX_SANDBOXES 4096
+#define PROTO_DIGEST_LENGTH 64
+
+/* A sandbox owns this many host uids; inside it they are 0 … PROTO_UIDS - 1, and functions run as
+ * PROTO_FUNCTION_UID. */
+#define PROTO_UIDS 4096
+#define PROTO_FUNCTION_UID 1000
+
+/* The warden's own exit statuses; when tsfnd ends first, the warden exits with tsfnd's status. */
+#define WARDEN_EXIT_USAGE 2
+#define WARDEN_EXIT_NOT_ALLOWED 4
+#define WARDEN_EXIT_IN_USE 6
+
+#endif

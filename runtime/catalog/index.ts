@@ -1,0 +1,1 @@
+export type { FunctionVersion, Manifest, ManifestLimits, ManifestScaling } from "./version.ts";

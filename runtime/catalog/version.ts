@@ -1,0 +1,47 @@
+// What is deployed: a function is a name, a version one immutable deployment of it. Types only; manifest.ts makes a
+// Manifest from a user's file, catalog.ts keeps versions.
+
+import type { LayerDigest } from "../sandbox/index.ts";
+
+/** A fully resolved tsfn.json: every field present, units in the names. Stored with the version as JSON. */
+export interface Manifest {
+  /** DNS label: `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`. */
+  readonly name: string;
+  readonly runtime: "node26";
+  readonly handler: "auto" | "fetch";
+  readonly env: Readonly<Record<string, string>>;
+  readonly limits: ManifestLimits;
+  /** Invocations one instance runs at the same time. */
+  readonly concurrency: number;
+  readonly reuse: "process" | "never";
+  readonly prefork: "function" | "runtime" | "none";
+  readonly scaling: ManifestScaling;
+  readonly network: "none";
+}
+
+export interface ManifestLimits {
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly timeoutMs: number;
+  readonly diskBytes: number;
+  readonly pids: number;
+  readonly bodyBytes: number;
+}
+
+export interface ManifestScaling {
+  readonly min: number;
+  readonly max: number;
+  readonly idleTimeoutMs: number;
+}
+
+export interface FunctionVersion {
+  readonly function: string;
+  /** 1, 2, 3 … never reused, not even after `rm`. */
+  readonly number: number;
+  readonly manifest: Manifest;
+  /** The function layer. The base layers are chosen by `manifest.runtime` when an instance starts. */
+  readonly layer: LayerDigest;
+  readonly sizeBytes: number;
+  /** ISO 8601. */
+  readonly createdAt: string;
+}

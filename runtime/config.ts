@@ -1,0 +1,152 @@
+// Every setting of the server as one object: flag, variable, default, validator. Parsed once (gateway/cli for people,
+// gateway/tsfnd for the daemon) into Settings; nothing downstream has defaults.
+
+import { cpus, totalmem } from "node:os";
+import { TsfnError } from "./errors.ts";
+
+export interface Settings {
+  readonly listen: Address;
+  /** Path of the admin API's unix socket. */
+  readonly adminSocket: string;
+  readonly dataDir: string;
+  /** How long a stopping server waits for invocations in flight. */
+  readonly graceMs: number;
+  /** Instances over all functions. */
+  readonly maxInstances: number;
+  /** Invocations waiting per function. */
+  readonly maxWaiting: number;
+  /** Bytes held by waiting invocations per function. */
+  readonly maxWaitingBytes: number;
+  /** `sync`: acknowledged deployments survive power loss. `none`: for `tsfn dev`, whose data directory is thrown away. */
+  readonly durability: "sync" | "none";
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Setting<Value> {
+  readonly flag: string;
+  readonly variable: string;
+  readonly fallback: string;
+  readonly description: string;
+  /** @throws Error whose message says what was found and what is wanted. */
+  readonly parse: (text: string) => Value;
+}
+
+const setting = <Value>(
+  flag: string,
+  variable: string,
+  fallback: string,
+  description: string,
+  parse: (text: string) => Value,
+): Setting<Value> => ({ flag, variable, fallback, description, parse });
+
+export const settings: { readonly [Key in keyof Settings]: Setting<Settings[Key]> } = {
+  listen: setting("--listen", "TSFN_LISTEN", "127.0.0.1:8080", "address of the public listener", parseAddress),
+  adminSocket: setting("--admin", "TSFN_ADMIN", "/run/tsfn/admin.sock", "path of the admin socket", parsePath),
+  dataDir: setting("--data-dir", "TSFN_DATA_DIR", "/var/lib/tsfn", "where functions and layers are kept", parsePath),
+  graceMs: setting("--grace", "TSFN_GRACE", "30s", "how long a stop waits for invocations in flight", parseDuration),
+  maxInstances: setting(
+    "--max-instances",
+    "TSFN_MAX_INSTANCES",
+    String(defaultMaxInstances()),
+    "instances over all functions",
+    parseCount,
+  ),
+  maxWaiting: setting("--max-waiting", "TSFN_MAX_WAITING", "1000", "invocations waiting per function", parseCount),
+  maxWaitingBytes: setting(
+    "--max-waiting-bytes",
+    "TSFN_MAX_WAITING_BYTES",
+    "64mb",
+    "bytes held by waiting invocations per function",
+    parseSize,
+  ),
+  durability: setting("--durability", "TSFN_DURABILITY", "sync", "sync or none", parseDurability),
+};
+
+/** Flag before variable before default. @throws TsfnError USAGE naming the flag or variable that is wrong. */
+export function resolveSettings(
+  flags: Readonly<Partial<Record<keyof Settings, string>>>,
+  env: Readonly<Record<string, string | undefined>>,
+): Settings {
+  const resolve = <Key extends keyof Settings>(key: Key): Settings[Key] => {
+    const { flag, variable, fallback, parse } = settings[key];
+    const [origin, text] =
+      flags[key] !== undefined
+        ? [flag, flags[key]]
+        : env[variable] !== undefined && env[variable] !== ""
+          ? [variable, env[variable]]
+          : ["default", fallback];
+    try {
+      return parse(text);
+    } catch (cause) {
+      throw new TsfnError("USAGE", `${origin} ${(cause as Error).message}`, { cause });
+    }
+  };
+  return {
+    listen: resolve("listen"),
+    adminSocket: resolve("adminSocket"),
+    dataDir: resolve("dataDir"),
+    graceMs: resolve("graceMs"),
+    maxInstances: resolve("maxInstances"),
+    maxWaiting: resolve("maxWaiting"),
+    maxWaitingBytes: resolve("maxWaitingBytes"),
+    durability: resolve("durability"),
+  };
+}
+
+const sizeUnits: Readonly<Record<string, number>> = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 };
+const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** `128mb` → bytes; units b, kb, mb, gb are powers of 1024. */
+export function parseSize(text: string): number {
+  return parseQuantity(text, sizeUnits, "a size such as 64mb");
+}
+
+/** `30s` → milliseconds; units ms, s, m, h. */
+export function parseDuration(text: string): number {
+  return parseQuantity(text, durationUnits, "a duration such as 30s");
+}
+
+function parseQuantity(text: string, units: Readonly<Record<string, number>>, wanted: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text.trim());
+  const unit = match?.[2] === undefined ? undefined : units[match[2].toLowerCase()];
+  const value = match?.[1] === undefined || unit === undefined ? Number.NaN : Math.round(Number(match[1]) * unit);
+  if (!Number.isSafeInteger(value)) {
+    throw new Error(`is "${text}"; wanted ${wanted} (units: ${Object.keys(units).join(", ")})`);
+  }
+  return value;
+}
+
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
+    throw new Error(`is "${text}"; wanted a whole number from 1`);
+  }
+  return value;
+}
+
+/** `host:port`, `:port` (every address) or `[v6]:port`; port 0 lets the kernel choose. */
+export function parseAddress(text: string): Address {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:\s]*)):(\d{1,5})$/i.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) throw new Error(`is "${text}"; wanted host:port, such as 127.0.0.1:8080`);
+  return { host: match[1] ?? (match[2] || "0.0.0.0"), port };
+}
+
+function parsePath(text: string): string {
+  if (!text.startsWith("/")) throw new Error(`is "${text}"; wanted an absolute path`);
+  return text.length > 1 ? text.replace(/\/+$/, "") : text;
+}
+
+function parseDurability(text: string): Settings["durability"] {
+  if (text !== "sync" && text !== "none") throw new Error(`is "${text}"; wanted sync or none`);
+  return text;
+}
+
+/** An instance that has served one request keeps about 48 MiB; half of the memory is left to everything else. */
+function defaultMaxInstances(): number {
+  return Math.max(8, Math.min(2_000, Math.floor(totalmem() / 2 / (48 * 2 ** 20)), cpus().length * 500));
+}

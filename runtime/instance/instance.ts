@@ -1,0 +1,77 @@
+// The contract of an instance: a process of one version inside one sandbox, seen from tsfnd. No code; guest-peer.ts
+// implements it over the unix stream, and the pool decides when there is one.
+
+import type { FunctionVersion } from "../catalog/index.ts";
+import type { Answer, Invocation } from "../invocation.ts";
+import type { LogLine } from "../logs/index.ts";
+import type { ExitReport, Sandbox } from "../sandbox/index.ts";
+
+/**
+ * starting: the module is being loaded · ready: takes invocations (busy when inFlight > 0) · retiring: takes no more,
+ * ends when those in flight are settled · dead: the process is gone, the sandbox destroyed or being destroyed.
+ */
+export type InstanceState = "starting" | "ready" | "retiring" | "dead";
+
+export interface Instance {
+  /** Also the sandbox's id. */
+  readonly id: string;
+  readonly version: FunctionVersion;
+  readonly sandbox: Sandbox;
+  readonly state: InstanceState;
+  /** Invocations handed over and not yet settled. */
+  readonly inFlight: number;
+  /** Invocations settled since the start. */
+  readonly served: number;
+  /** `performance.now()` of the start, milliseconds. */
+  readonly startedAtMs: number;
+  /** `performance.now()` since when nothing is in flight; null while busy or not ready. */
+  readonly idleSinceMs: number | null;
+  /**
+   * Hands one invocation over; resolves with the head of the answer. Must only be called while `ready`.
+   * Arms the version's deadline. Rejects with FUNCTION_ERROR, FUNCTION_CRASHED, FUNCTION_OOM, FUNCTION_TIMEOUT,
+   * FUNCTION_BAD_RESPONSE, or the TsfnError that is `invocation.signal.reason`.
+   */
+  invoke(invocation: Invocation, arrival: Arrival): Promise<Answer>;
+  /** Takes no more invocations; ends once those in flight are settled. Resolves when the sandbox is destroyed. */
+  retire(): Promise<void>;
+  /** Ends now; what is in flight fails with `FUNCTION_CRASHED`. Resolves when the sandbox is destroyed. */
+  kill(): Promise<void>;
+}
+
+/** How the invocation came to this instance, for the answer's timing. */
+export interface Arrival {
+  readonly cold: boolean;
+  readonly queueMs: number;
+  readonly initMs: number;
+}
+
+/** What an instance tells its owner (the pool). Called synchronously, at most once per fact. */
+export interface InstanceObserver {
+  /** An invocation is over (answer sent and `waitUntil` work done, or failed): the instance may have room. */
+  settled(instance: Instance, report: InvocationReport): void;
+  /** The instance takes no more invocations (it died, timed out, broke the protocol, or was retired). Once. */
+  unusable(instance: Instance): void;
+  /** The process is gone and its sandbox is destroyed. Once, last. */
+  gone(instance: Instance, exit: ExitReport): void;
+  log(line: LogLine): void;
+}
+
+export interface InvocationReport {
+  readonly requestId: string;
+  readonly cold: boolean;
+  readonly durationMs: number;
+  /** `ok`, or the code of the TsfnError it ended with. */
+  readonly outcome: string;
+}
+
+/** How the start went, in milliseconds. */
+export interface StartReport {
+  readonly sandboxMs: number;
+  readonly processMs: number;
+  readonly loadMs: number;
+}
+
+export interface StartedInstance {
+  readonly instance: Instance;
+  readonly report: StartReport;
+}

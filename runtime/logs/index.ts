@@ -1,0 +1,1 @@
+export type { LogLevel, LogLine, LogRecord, LogStream } from "./log-record.ts";

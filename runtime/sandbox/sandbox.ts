@@ -1,0 +1,110 @@
+// The sandbox contract, without code: a set of namespaces + cgroups + a root made of layers under one writable layer.
+// linux-sandbox.ts implements it over the warden; guarded-sandbox.ts makes misuse harmless.
+
+import type { Socket } from "node:net";
+import type { Readable } from "node:stream";
+
+/** sha256 of a layer's content, 64 lower-case hex characters. */
+export type LayerDigest = string;
+
+export interface SandboxLimits {
+  readonly memoryBytes: number;
+  /** Cpus, may be a fraction: 0.5 is half of one cpu. */
+  readonly cpus: number;
+  readonly pids: number;
+  /** Size of the writable layer. Its pages count as the sandbox's memory too. */
+  readonly diskBytes: number;
+  readonly diskInodes: number;
+  readonly openFiles: number;
+}
+
+export interface SandboxSpec {
+  /** `[a-z0-9-]{1,64}`, unique in the server; also the id of the instance that will live in it. */
+  readonly id: string;
+  readonly hostname: string;
+  /** Topmost first. */
+  readonly layers: readonly LayerDigest[];
+  readonly limits: SandboxLimits;
+}
+
+export interface Program {
+  /** argv[0] is an absolute path inside the sandbox. */
+  readonly argv: readonly string[];
+  /** The whole environment: nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path inside the sandbox. */
+  readonly cwd: string;
+}
+
+/** The process started in a sandbox; pid 1 of its pid namespace. */
+export interface SandboxProcess {
+  /** In the host's terms. */
+  readonly pid: number;
+  /** The stream to the guest (descriptor 3 inside). Owned by the caller, who destroys it. */
+  readonly wire: Socket;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Resolves once, when every process of the sandbox is gone. Never rejects. */
+  readonly exited: Promise<ExitReport>;
+}
+
+export interface ExitReport {
+  /** null when a signal ended it. */
+  readonly exitCode: number | null;
+  /** e.g. `SIGKILL`; null when it exited. */
+  readonly signal: string | null;
+  /** Processes of this sandbox that the kernel killed for want of memory. */
+  readonly oomKills: number;
+  readonly cpuUs: number;
+  readonly memoryPeakBytes: number;
+}
+
+export interface SandboxUsage {
+  readonly cpuUs: number;
+  readonly memoryBytes: number;
+  readonly memoryPeakBytes: number;
+  readonly pids: number;
+  readonly oomKills: number;
+}
+
+/** Inode numbers, as `readlink /proc/<pid>/ns/*` shows them. `pid` and `time` are known once a process runs. */
+export interface NamespaceIds {
+  readonly user: number;
+  readonly mnt: number;
+  readonly pid: number | null;
+  readonly ipc: number;
+  readonly uts: number;
+  readonly net: number;
+  readonly cgroup: number;
+  readonly time: number | null;
+}
+
+export interface SandboxDescription {
+  readonly id: string;
+  readonly pid: number | null;
+  readonly namespaces: NamespaceIds;
+  /** Absolute paths in the host's cgroup file systems, one per hierarchy used. */
+  readonly cgroups: readonly string[];
+  /** First host uid of the sandbox's range. */
+  readonly uidBase: number;
+  readonly limits: SandboxLimits;
+  readonly layers: readonly LayerDigest[];
+}
+
+export interface Sandbox {
+  readonly id: string;
+  describe(): SandboxDescription;
+  /** Once per sandbox in this release. @throws TsfnError SANDBOX_FAILED with the failing step. */
+  start(program: Program): Promise<SandboxProcess>;
+  setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void>;
+  usage(): Promise<SandboxUsage>;
+  /** Ends every process at once (SIGKILL); `SandboxProcess.exited` tells when they are gone. */
+  kill(): Promise<void>;
+  /** Kills what runs and removes every kernel object. Idempotent; resolves when nothing is left. */
+  destroy(): Promise<void>;
+}
+
+export interface SandboxFactory {
+  /** @throws TsfnError SANDBOX_FAILED {step, errno, detail} after undoing what was made. */
+  create(spec: SandboxSpec): Promise<Sandbox>;
+}

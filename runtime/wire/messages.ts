@@ -1,0 +1,112 @@
+// Every message between tsfnd and a guest, by direction, with its limits. One unix stream per instance; a frame is
+//   u32 length of what follows · u8 kind · u32 invocation (0: none) · payload      (little endian)
+// and a payload is msgpack, or raw bytes for the kinds marked raw. Both sides treat the other's bytes as hostile.
+
+export const limits = {
+  /** Longest payload of a frame that is not raw. */
+  maxControlBytes: 1_048_576,
+  /** Longest payload of a raw frame. */
+  maxChunkBytes: 65_536,
+  /** Bytes of one body, per invocation and direction, that may be on their way before the receiver grants more. */
+  windowBytes: 262_144,
+  /** Name and value bytes of a response's headers, summed. */
+  maxHeaderBytes: 65_536,
+  maxHeaders: 1_024,
+} as const;
+
+/** tsfnd → guest. */
+export const toGuest = {
+  /** Init. First frame, once. */
+  init: 1,
+  /** Invoke. */
+  invoke: 2,
+  /** raw: a piece of the request's body. */
+  body: 3,
+  /** No payload: the request's body is complete. */
+  bodyEnd: 4,
+  /** Cancel: nobody waits for this answer any more; `ctx.signal` aborts. */
+  cancel: 5,
+  /** Credit: more bytes of the response's body are welcome. */
+  credit: 6,
+  /** No payload: no more invocations come; exit when idle. */
+  retire: 7,
+} as const;
+
+/** guest → tsfnd. */
+export const toDaemon = {
+  /** Ready. Answer to init. */
+  ready: 65,
+  /** Failure. Answer to init: the module could not be loaded; the guest exits. */
+  loadFailed: 66,
+  /** ResponseHead. */
+  response: 67,
+  /** raw: a piece of the response's body. */
+  body: 68,
+  /** No payload: the response's body is complete. */
+  bodyEnd: 69,
+  /** Failure: the handler threw, or its body failed after the head. */
+  failed: 70,
+  /** Credit: more bytes of the request's body are welcome. */
+  credit: 71,
+  /** Output: what the function wrote to stdout or stderr through JavaScript. */
+  output: 72,
+  /** No payload: everything of this invocation, `waitUntil` work included, is over. Always the last of its frames. */
+  settled: 73,
+} as const;
+
+export interface Init {
+  readonly function: string;
+  readonly version: number;
+  readonly instance: string;
+  /** Absolute path of the module inside the sandbox. */
+  readonly entry: string;
+  readonly handler: "auto" | "fetch";
+  /** The whole of `process.env`. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly concurrency: number;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+}
+
+export interface Invoke {
+  readonly requestId: string;
+  readonly method: string;
+  readonly url: string;
+  /** Names and values alternating. */
+  readonly headers: readonly string[];
+  readonly hasBody: boolean;
+  /** Milliseconds left until the deadline. */
+  readonly remainingMs: number;
+}
+
+export interface Cancel {
+  readonly reason: "client" | "deadline" | "shutdown";
+}
+
+export interface Credit {
+  readonly bytes: number;
+}
+
+export interface Ready {
+  readonly handler: "fetch";
+  readonly loadMs: number;
+}
+
+/** An error of the user's code; the stack is already mapped to the sources. Goes to the logs, not to clients. */
+export interface Failure {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly hasBody: boolean;
+}
+
+export interface Output {
+  readonly stream: "stdout" | "stderr";
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly text: string;
+}
