@@ -1,0 +1,157 @@
+// What the gateway may ask of the runtime, without code: one interface, what it answers, and what an observer hears.
+// runtime.ts is the recipe behind it; the errors it throws are TsfnErrors of errors.ts.
+
+import type { Readable } from "node:stream";
+import type { FunctionVersion } from "./catalog/index.ts";
+import type { Answer, Invocation } from "./invocation.ts";
+import type { LogRecord } from "./logs/index.ts";
+import type { ExitReport, LayerDigest, SandboxDescription, SandboxUsage } from "./sandbox/index.ts";
+
+export interface Runtime {
+  /**
+   * Resolves with the head of the answer. Rejects with FUNCTION_NOT_FOUND, CONCURRENCY_LIMIT, NO_CAPACITY,
+   * STARTUP_FAILED, SHUTTING_DOWN, what `Instance.invoke` rejects with, or the reason of the invocation's signal.
+   */
+  invoke(invocation: Invocation): Promise<Answer>;
+  /** The live version of a function, for limits that hold before the call. Synchronous, no disk. */
+  current(name: string): FunctionVersion | undefined;
+  /**
+   * Stores, proves by starting it, and publishes a package made by `packFunction`. Acknowledged only when it is on
+   * disk. On any failure the version that was live stays live.
+   */
+  deploy(name: string, packageStream: Readable): Promise<DeployResult>;
+  /** Invocations in flight are answered, waiting ones get FUNCTION_NOT_FOUND. @throws FUNCTION_NOT_FOUND */
+  remove(name: string): Promise<void>;
+  /** Retires the function's instances, so that the next call is a cold start. @throws FUNCTION_NOT_FOUND */
+  restart(name: string): Promise<void>;
+  list(): readonly FunctionSummary[];
+  /** @throws FUNCTION_NOT_FOUND */
+  inspect(name: string): Promise<FunctionDescription>;
+  instances(): Promise<readonly InstanceDescription[]>;
+  /** Ends after the last record, or with `follow` when the signal aborts. @throws FUNCTION_NOT_FOUND */
+  logs(name: string, options: LogOptions): AsyncIterable<LogRecord>;
+  /** Present state for gauges. */
+  snapshot(): readonly PoolSnapshot[];
+  /** Hears what happens from now on; returns the way to stop. */
+  observe(observer: RuntimeObserver): () => void;
+  /** New invocations and deploys get SHUTTING_DOWN; resolves when those in flight are answered, or after graceMs. */
+  drain(graceMs: number): Promise<void>;
+  /** Kills what is left and closes the catalog and the logs. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface DeployResult {
+  readonly name: string;
+  readonly version: number;
+  readonly digest: LayerDigest;
+  readonly sizeBytes: number;
+  /** True when the same content and manifest were live already: nothing was published. */
+  readonly unchanged: boolean;
+  /** Milliseconds to receive, store and publish. */
+  readonly storeMs: number;
+  /** Milliseconds until the candidate's instances were ready. */
+  readonly warmMs: number;
+}
+
+export interface LogOptions {
+  /** How many of the last stored records come first. */
+  readonly tail: number;
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface FunctionSummary extends PoolSnapshot {
+  /** ISO 8601, of the live version. */
+  readonly createdAt: string;
+  readonly sizeBytes: number;
+}
+
+export interface FunctionDescription extends FunctionSummary {
+  readonly current: FunctionVersion;
+  /** Topmost first, as an instance's root is made of them. */
+  readonly layers: readonly LayerDigest[];
+  /** Every published version, oldest first. */
+  readonly versions: readonly FunctionVersion[];
+  readonly instanceList: readonly InstanceDescription[];
+}
+
+export interface InstanceDescription {
+  readonly function: string;
+  readonly version: number;
+  readonly id: string;
+  readonly state: "starting" | "idle" | "busy" | "retiring";
+  readonly inFlight: number;
+  readonly served: number;
+  readonly ageMs: number;
+  readonly idleMs: number | null;
+  /** null while it starts. */
+  readonly sandbox: SandboxDescription | null;
+  /** null while it starts or when the sandbox is already going. */
+  readonly usage: SandboxUsage | null;
+}
+
+/** One function's live version and what its pool holds. */
+export interface PoolSnapshot {
+  readonly function: string;
+  readonly version: number;
+  /** Invocations in the waiting line. */
+  readonly waiting: number;
+  readonly starting: number;
+  readonly idle: number;
+  readonly busy: number;
+  /** Includes those of older versions that still finish. */
+  readonly retiring: number;
+}
+
+/** Called synchronously; must not throw. Every member is optional. */
+export interface RuntimeObserver {
+  /** An invocation reached an instance. */
+  handedOver?(event: HandOver): void;
+  /** An invocation is over: answered, failed or refused. */
+  invocationEnded?(event: InvocationEnd): void;
+  instanceStarted?(event: InstanceStart): void;
+  instanceFailed?(event: InstanceFailure): void;
+  instanceGone?(event: InstanceEnd): void;
+}
+
+export interface HandOver {
+  readonly function: string;
+  readonly version: number;
+  readonly cold: boolean;
+  readonly queueMs: number;
+  readonly initMs: number;
+}
+
+export interface InvocationEnd {
+  readonly function: string;
+  readonly version: number;
+  /** `ok` or an ErrorCode. */
+  readonly outcome: string;
+  readonly cold: boolean;
+  /** Since it was handed over; since it was accepted when it never was. */
+  readonly durationMs: number;
+}
+
+export interface InstanceStart {
+  readonly function: string;
+  readonly version: number;
+  readonly instance: string;
+  readonly sandboxMs: number;
+  readonly processMs: number;
+  readonly loadMs: number;
+}
+
+export interface InstanceFailure {
+  readonly function: string;
+  readonly version: number;
+  readonly instance: string;
+  /** An ErrorCode. */
+  readonly code: string;
+}
+
+export interface InstanceEnd {
+  readonly function: string;
+  readonly version: number;
+  readonly instance: string;
+  readonly exit: ExitReport;
+}
