@@ -1,0 +1,43 @@
+// Directories that hold a function: temporary ones written by a test, and the examples of functions/.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { ExecutionContext } from "ava";
+import { root } from "../architecture/tree.ts";
+
+/** Path of one of functions/, by name. */
+export function example(name: string): string {
+  return join(root, "functions", name);
+}
+
+/** A new directory with these files; removed when the test is over. Keys are relative paths. */
+export function functionDirectory(t: ExecutionContext, files: Readonly<Record<string, string>>): string {
+  const directory = temporaryDirectory(t);
+  for (const [path, content] of Object.entries(files)) writeSource(directory, path, content);
+  return directory;
+}
+
+/** A function with a manifest of this name and limits, whose `fetch` has this body. */
+export function functionOf(
+  t: ExecutionContext,
+  manifest: Readonly<Record<string, unknown>>,
+  body: string,
+  head = "",
+): string {
+  return functionDirectory(t, {
+    "tsfn.json": JSON.stringify(manifest),
+    "index.ts": `${head}\nexport default { async fetch(request: Request): Promise<Response> { ${body} } };\n`,
+  });
+}
+
+export function writeSource(directory: string, path: string, content: string): void {
+  mkdirSync(dirname(join(directory, path)), { recursive: true });
+  writeFileSync(join(directory, path), content);
+}
+
+export function temporaryDirectory(t: ExecutionContext): string {
+  const directory = mkdtempSync(join(tmpdir(), "tsfn-test-"));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}

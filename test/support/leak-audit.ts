@@ -1,0 +1,121 @@
+// The leak audit: proves that a server left nothing behind. Everything it looks for is scoped by the server's id, data
+// directory, uids and namespaces, so that audits of several servers run side by side on one machine.
+
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { descriptorsOf, entriesOf, listProcesses, namespacesOf, processTree, readProc } from "./processes.ts";
+import { until } from "./until.ts";
+
+export interface LeakAudit {
+  /** Notes what belongs to the server while it runs: its processes, their namespaces and uids. */
+  observe(wardenPid: number): void;
+  /** One sentence per thing that is still there. */
+  leaks(): string[];
+  /** Gives the kernel a moment to finish what it does after the last process ended, then throws if anything is left. */
+  assertClean(): Promise<void>;
+}
+
+/** The first uid that sandboxes get; a server owns blocks of 2 ** 24 from here. */
+const firstSandboxUid = 0x4000_0000;
+
+/** @param directory the data directory, without symbolic links; it need not exist yet */
+export function createLeakAudit(directory: string): LeakAudit {
+  const id = createHash("sha256").update(directory).digest("hex").slice(0, 8);
+  const host = new Set(namespacesOf("self").values());
+  const namespaces = new Set<number>();
+  const uidBlocks = new Set<number>();
+  const pids = new Set<number>();
+
+  const isOurs = ({ pid, uid, commandLine, cgroups }: ReturnType<typeof listProcesses>[number]): boolean =>
+    pid !== process.pid &&
+    (commandLine.includes(`${directory}/`) ||
+      cgroups.includes(`/tsfn-${id}`) ||
+      (uid >= firstSandboxUid && uidBlocks.has(uid >>> 24)) ||
+      [...namespacesOf(pid).values()].some((inode) => namespaces.has(inode)));
+
+  const leaks = (): string[] => [
+    ...listProcesses()
+      .filter((entry) => isOurs(entry) || (pids.has(entry.pid) && entry.state === "Z"))
+      .map(({ pid, state, name, commandLine }) => `process ${pid} (${state}) ${commandLine || name}`),
+    ...cgroupRoots().flatMap((root) =>
+      entriesOf(root)
+        .filter((name) => name === `tsfn-${id}`)
+        .map((name) => `cgroup ${join(root, name)}`),
+    ),
+    ...mountsBelow(directory).map((line) => `mount ${line}`),
+    ...pinnedNamespaces(namespaces).map((line) => `namespace ${line}`),
+    ...socketsBelow(directory).map((path) => `socket ${path}`),
+    ...entriesOf(join(directory, "staging")).map((name) => `file ${join(directory, "staging", name)}`),
+  ];
+
+  return {
+    observe(wardenPid) {
+      for (const { pid, uid } of processTree(wardenPid)) {
+        pids.add(pid);
+        if (uid >= firstSandboxUid) uidBlocks.add(uid >>> 24);
+        for (const inode of namespacesOf(pid).values()) if (!host.has(inode)) namespaces.add(inode);
+      }
+    },
+    leaks,
+    async assertClean() {
+      await until("nothing of the server is left", () => leaks().length === 0, 5_000).catch((cause: unknown) => {
+        throw new Error(`the server left behind:\n${leaks().join("\n")}`, { cause });
+      });
+    },
+  };
+}
+
+/** Where each hierarchy is mounted, whatever its version. */
+export function cgroupRoots(): string[] {
+  return readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .filter((line) => / - cgroup2? /.test(line))
+    .flatMap((line) => line.split(" ")[4] ?? []);
+}
+
+/** Every descriptor that a process holds; for comparing before and after. */
+export function countDescriptors(pid: number): number {
+  return descriptorsOf(pid).length;
+}
+
+/** In this mount namespace and in that of every other process: a private one keeps a mount alive unseen. */
+function mountsBelow(directory: string): string[] {
+  const lines = new Set<string>();
+  for (const pid of distinctMountNamespaces()) {
+    for (const line of (readProc(pid, "mountinfo") ?? "").split("\n")) {
+      const [, , , root, point] = line.split(" ");
+      if (point?.startsWith(`${directory}/`) || root?.startsWith(`${directory}/`)) lines.add(`of ${pid}: ${line}`);
+    }
+  }
+  return [...lines];
+}
+
+function distinctMountNamespaces(): number[] {
+  const byInode = new Map<number, number>();
+  for (const { pid } of listProcesses()) {
+    const inode = namespacesOf(pid).get("mnt");
+    if (inode !== undefined) byInode.set(inode, pid);
+  }
+  return [...byInode.values()];
+}
+
+/** A namespace without a process lives on in a descriptor or in a bind mount. */
+function pinnedNamespaces(namespaces: ReadonlySet<number>): string[] {
+  const names = (text: string) => namespaces.has(Number(/^\w+:\[(\d+)\]$/.exec(text)?.[1]));
+  const byDescriptor = listProcesses().flatMap(({ pid }) =>
+    descriptorsOf(pid)
+      .filter(names)
+      .map((target) => `${target} open in ${pid}`),
+  );
+  const byMount = (readProc("self", "mountinfo") ?? "").split("\n").filter((line) => names(line.split(" ")[3] ?? ""));
+  return [...byDescriptor, ...byMount];
+}
+
+/** Listening sockets by path, and socket files that nobody listens on any more. */
+function socketsBelow(directory: string): string[] {
+  return (readFileSync("/proc/net/unix", "utf8").match(/ \/\S+$/gm) ?? [])
+    .map((path) => path.trim())
+    .filter((path) => path.startsWith(`${directory}/`) || path.startsWith(join(directory, "../run/")))
+    .concat([join(directory, "../run/admin.sock")].filter((path) => existsSync(path)));
+}

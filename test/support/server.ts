@@ -1,0 +1,132 @@
+// A real server for a test: `tsfn server start --foreground` with a data directory, an admin socket and a port of its
+// own. When the test is over the server is stopped and the leak audit must be clean.
+
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, realpathSync } from "node:fs";
+import { request as httpRequest } from "node:http";
+import { join } from "node:path";
+import { json } from "node:stream/consumers";
+import type { ExecutionContext } from "ava";
+import { type CommandOptions, type CommandResult, runCommand, spawnCommand } from "./command.ts";
+import { temporaryDirectory } from "./function-directory.ts";
+import { createLeakAudit, type LeakAudit } from "./leak-audit.ts";
+import { isAlive } from "./processes.ts";
+import { until } from "./until.ts";
+
+export interface ServerInfo {
+  readonly pid: number;
+  readonly wardenPid: number;
+  readonly url: string;
+}
+
+export interface Server {
+  readonly dataDir: string;
+  /** Path of the admin socket. */
+  readonly admin: string;
+  readonly audit: LeakAudit;
+  /** Of the public listener, without a slash at the end. Changes when the server is started again. */
+  url(): string;
+  info(): ServerInfo;
+  /** Runs the command line against this server. */
+  cli(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** Deploys a directory. @throws Error with what the command printed, when it fails. */
+  deploy(directory: string, ...flags: string[]): Promise<void>;
+  /** GET of an admin route. */
+  ask<Document>(route: string): Promise<Document>;
+  fetch(path: string, init?: RequestInit): Promise<Response>;
+  kill9(which: "tsfnd" | "warden"): void;
+  /** Starts it again after `stop` or `kill9`, on the same data directory and another port. */
+  start(): Promise<void>;
+  /** SIGTERM to the foreground command. Resolves with its exit code and what it wrote to stderr. */
+  stop(): Promise<CommandResult>;
+}
+
+export interface ServerOptions {
+  readonly flags?: readonly string[];
+  /** Where the data directory is made; a directory that the server's user can traverse. */
+  readonly base?: string;
+}
+
+export async function startServer(t: ExecutionContext, options: ServerOptions = {}): Promise<Server> {
+  const base = options.base ?? temporaryDirectory(t);
+  chmodSync(base, 0o711);
+  const dataDir = join(realpathSync(base), "data");
+  const admin = join(base, "run/admin.sock");
+  const audit = createLeakAudit(dataDir);
+  let running = await launch(dataDir, admin, options.flags ?? []);
+
+  const cli: Server["cli"] = (args, { env, ...rest } = {}) =>
+    runCommand(args, { ...rest, env: { TSFN_SERVER: admin, ...env } });
+
+  const stop = async (): Promise<CommandResult> => {
+    if (isAlive(running.info.wardenPid)) audit.observe(running.info.wardenPid);
+    running.child.kill("SIGTERM");
+    return await running.ended;
+  };
+  t.teardown(async () => {
+    await stop();
+    await audit.assertClean();
+  });
+
+  return {
+    dataDir,
+    admin,
+    audit,
+    url: () => running.info.url,
+    info: () => running.info,
+    cli,
+    async deploy(directory, ...flags) {
+      const { code, stdout, stderr } = await cli(["deploy", directory, ...flags]);
+      if (code !== 0) throw new Error(`tsfn deploy ${directory} exited with ${code}\n${stdout}${stderr}`);
+    },
+    ask: (route) => askAdmin(admin, route),
+    fetch: (path, init) => fetch(`${running.info.url}${path}`, init),
+    kill9(which) {
+      audit.observe(running.info.wardenPid);
+      process.kill(which === "tsfnd" ? running.info.pid : running.info.wardenPid, "SIGKILL");
+    },
+    async start() {
+      await running.ended;
+      running = await launch(dataDir, admin, options.flags ?? []);
+    },
+    stop,
+  };
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly info: ServerInfo;
+  readonly ended: Promise<CommandResult>;
+}
+
+async function launch(dataDir: string, admin: string, flags: readonly string[]): Promise<Running> {
+  const own = ["--foreground", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--admin", admin];
+  const child = spawnCommand(["server", "start", ...own, ...flags]);
+  const written = { stdout: "", stderr: "" };
+  child.stdout?.setEncoding("utf8").on("data", (piece: string) => {
+    written.stdout += piece;
+  });
+  child.stderr?.setEncoding("utf8").on("data", (piece: string) => {
+    written.stderr += piece;
+  });
+  const ended = once(child, "close").then(([code]) => ({ code: code as number | null, ...written }));
+  const info = await until("the server is ready", async () => {
+    if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}\n${written.stderr}`);
+    return await askAdmin<ServerInfo>(admin, "/v1/info").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") return undefined;
+      throw error;
+    });
+  });
+  return { child, info: { ...info, url: info.url.replace(/\/$/, "") }, ended };
+}
+
+async function askAdmin<Document>(socketPath: string, path: string): Promise<Document> {
+  const request = httpRequest({ socketPath, path, agent: false });
+  request.end();
+  const [response] = await once(request, "response");
+  const document = await json(response);
+  if (response.statusCode !== 200)
+    throw new Error(`GET ${path} answered ${response.statusCode} ${JSON.stringify(document)}`);
+  return document as Document;
+}
