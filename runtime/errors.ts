@@ -27,6 +27,7 @@ export const catalogue = {
   FUNCTION_NOT_FOUND: entry(404, 3, false, "No such function", "List the deployed functions with: tsfn list"),
   ROUTE_NOT_FOUND: entry(404, 3, false, "No such route", "Functions answer under /function/<name>"),
   REQUEST_MALFORMED: entry(400, 2, false, "The request is malformed", "Send a well-formed HTTP/1.1 request"),
+  REQUEST_TIMEOUT: entry(408, 7, true, "The request came too slowly", "Send the whole request head within 10 s"),
   METHOD_NOT_ALLOWED: entry(405, 2, false, "Method not allowed here", "CONNECT and TRACE are refused"),
   BODY_TOO_LARGE: entry(413, 2, false, "The request body is too large", "Send less, or raise limits.body in tsfn.json"),
   HEADERS_TOO_LARGE: entry(431, 2, false, "The request headers are too large", "Send fewer or shorter headers"),

@@ -11,7 +11,11 @@ export interface Invocation {
   readonly requestId: string;
   readonly functionName: string;
   readonly method: string;
-  /** Absolute URL as the client sees it, e.g. `http://localhost:8080/function/hello/a?b=c`. */
+  /**
+   * Absolute URL with the path after the function's name, so that routers work unchanged: a request for
+   * `http://localhost:8080/function/hello/a?b=c` is `http://localhost:8080/a?b=c` here, and what was cut off is in
+   * the header `x-forwarded-prefix`.
+   */
   readonly url: string;
   readonly headers: FlatHeaders;
   /** null: there is no body. An error of the stream (413, client gone) ends the invocation with that error. */
