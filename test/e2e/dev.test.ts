@@ -1,0 +1,120 @@
+// `tsfn dev`: serves a directory, serves what was saved, keeps the old version when the new one is broken, and leaves
+// nothing behind after Ctrl-C.
+
+import { once } from "node:events";
+import { chmodSync, cpSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { spawnCommand } from "../support/command.ts";
+import { example, temporaryDirectory } from "../support/function-directory.ts";
+import { createLeakAudit, type LeakAudit } from "../support/leak-audit.ts";
+import { isAlive, processTree } from "../support/processes.ts";
+import { until } from "../support/until.ts";
+
+interface Dev {
+  readonly url: string;
+  readonly source: string;
+  /** What it has printed so far, both streams. */
+  output(): string;
+  save(edit: (source: string) => string): void;
+  /** What a terminal does on Ctrl-C: SIGINT to the whole foreground group. */
+  interrupt(): Promise<number | null>;
+  assertNothingLeft(): Promise<void>;
+}
+
+async function startDev(t: ExecutionContext): Promise<Dev> {
+  const base = realpathSync(temporaryDirectory(t));
+  chmodSync(base, 0o711);
+  const temporary = join(base, "tmp");
+  cpSync(example("hello"), join(base, "hello"), { recursive: true });
+  cpSync(example("hello"), temporary, { recursive: true, filter: (path) => path === example("hello") });
+  chmodSync(temporary, 0o711);
+  const child = spawnCommand(["dev", join(base, "hello"), "-p", "0"], { env: { TMPDIR: temporary } });
+  const ended = once(child, "exit").then(([code]) => code as number | null);
+  let output = "";
+  const collect = (piece: Buffer): void => {
+    output += piece.toString();
+  };
+  child.stdout?.on("data", collect);
+  child.stderr?.on("data", collect);
+  const group = -(child.pid ?? 0);
+  t.teardown(() => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(group, "SIGTERM");
+    return ended;
+  });
+
+  const url = await until("dev prints a URL", () => {
+    if (child.exitCode !== null) throw new Error(`tsfn dev exited with ${child.exitCode}\n${output}`);
+    return /http:\/\/\S+\/function\/hello/.exec(output)?.[0];
+  });
+  const pids = processTree(child.pid ?? 0).map(({ pid }) => pid);
+  const audits: LeakAudit[] = readdirSync(temporary).flatMap((name) =>
+    [join(temporary, name), join(temporary, name, "data")].map(createLeakAudit),
+  );
+  for (const audit of audits) audit.observe(child.pid ?? 0);
+  const source = join(base, "hello/index.ts");
+  return {
+    url,
+    source,
+    output: () => output,
+    save: (edit) => writeFileSync(source, edit(readFileSync(source, "utf8"))),
+    interrupt() {
+      process.kill(group, "SIGINT");
+      return ended;
+    },
+    async assertNothingLeft() {
+      await until("every process has ended", () => !pids.some(isAlive), 5_000);
+      for (const audit of audits) await audit.assertClean();
+      t.deepEqual(readdirSync(temporary), [], "temporary files");
+    },
+  };
+}
+
+const message = async (url: string): Promise<string> =>
+  ((await (await fetch(url)).json()) as { message: string }).message;
+
+test("dev prints a URL that answers, and Ctrl-C leaves nothing behind", async (t) => {
+  const dev = await startDev(t);
+  t.is(await message(dev.url), "Hello, world!");
+  t.is(await dev.interrupt(), 130);
+  await dev.assertNothingLeft();
+});
+
+test("what is saved is served, without an answer from neither version in between", async (t) => {
+  const dev = await startDev(t);
+  t.is(await message(dev.url), "Hello, world!");
+  dev.save((source) => source.replace("}!`", "}?`"));
+  const seen = new Set<string>();
+  await until("the new version answers", async () => {
+    seen.add(await message(dev.url));
+    return seen.has("Hello, world?");
+  });
+  t.true([...seen].every((text) => text === "Hello, world!" || text === "Hello, world?"));
+  await dev.interrupt();
+  await dev.assertNothingLeft();
+});
+
+test("a save that does not build is shown with its place, and the old version stays", async (t) => {
+  const dev = await startDev(t);
+  dev.save((source) => `${source}\nconst = broken;\n`);
+  await until("the error is printed", () => /index\.ts:\d+/.test(dev.output()));
+  t.is(await message(dev.url), "Hello, world!");
+  dev.save((source) => source.replace("const = broken;", "").replace("}!`", "} again`"));
+  await until("the mended version answers", async () => (await message(dev.url)) === "Hello, world again");
+  t.pass();
+});
+
+test("a save that throws while loading is shown with its mapped stack, and the old version stays", async (t) => {
+  const dev = await startDev(t);
+  dev.save((source) => `${source}\nthrow new Error("no such luck");\n`);
+  await until("the stack is printed", () => /no such luck[\s\S]*index\.ts:\d+/.test(dev.output()));
+  t.is(await message(dev.url), "Hello, world!");
+});
+
+test("dev is over when its terminal goes: SIGHUP leaves nothing behind", async (t) => {
+  const dev = await startDev(t);
+  const [pid] = processTree(process.pid).filter(({ commandLine }) => commandLine.includes(dev.source.slice(0, -9)));
+  t.truthy(pid);
+  process.kill(pid?.pid ?? 0, "SIGHUP");
+  await dev.assertNothingLeft();
+});
