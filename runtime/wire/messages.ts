@@ -12,6 +12,8 @@ export const limits = {
   /** Name and value bytes of a response's headers, summed. */
   maxHeaderBytes: 65_536,
   maxHeaders: 1_024,
+  /** Characters of each text of a Failure. */
+  maxFailureLength: 65_536,
 } as const;
 
 /** tsfnd → guest. */
@@ -58,7 +60,7 @@ export interface Init {
   readonly function: string;
   readonly version: number;
   readonly instance: string;
-  /** Absolute path of the module inside the sandbox. */
+  /** Path of the module, relative to the process's working directory. */
   readonly entry: string;
   readonly handler: "auto" | "fetch";
   /** The whole of `process.env`. */
@@ -94,6 +96,8 @@ export interface Ready {
 
 /** An error of the user's code; the stack is already mapped to the sources. Goes to the logs, not to clients. */
 export interface Failure {
+  /** badResponse: nothing was thrown, but what came back cannot be sent. */
+  readonly kind: "threw" | "badResponse";
   readonly name: string;
   readonly message: string;
   readonly stack: string;

@@ -1,0 +1,149 @@
+// Frames on a stream, both ways: a decoder fed with whatever arrived, and a writer that sends the frames of one tick in
+// one write. What the payloads mean is payloads.ts.
+
+import type { Writable } from "node:stream";
+import { limits, toDaemon, toGuest } from "./messages.ts";
+
+export interface Frame {
+  readonly kind: number;
+  /** 0: of no invocation. */
+  readonly invocation: number;
+  /** A view of the chunk it arrived in where that holds all of it, so it costs no copy. */
+  readonly payload: Buffer;
+}
+
+/** The peer sent what this protocol does not allow; the only answer is to give up on it. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+}
+
+const lengthBytes = 4;
+/** Kind and invocation, counted by the length. */
+const prefixBytes = 5;
+const headerBytes = lengthBytes + prefixBytes;
+
+const rawKinds: ReadonlySet<number> = new Set([toGuest.body, toDaemon.body]);
+const emptyKinds: ReadonlySet<number> = new Set([toGuest.bodyEnd, toGuest.retire, toDaemon.bodyEnd, toDaemon.settled]);
+
+/** Longest payload a frame of this kind may have. */
+export function maxPayloadBytes(kind: number): number {
+  if (emptyKinds.has(kind)) return 0;
+  return rawKinds.has(kind) ? limits.maxChunkBytes : limits.maxControlBytes;
+}
+
+/** Cuts a byte stream into frames. A length is checked before anything is allocated for it. */
+export class FrameDecoder {
+  readonly #header = Buffer.alloc(headerBytes);
+  #headerFilled = 0;
+  /** The payload being gathered over several chunks; null between frames. */
+  #payload: Buffer | null = null;
+  #payloadFilled = 0;
+
+  /** @throws ProtocolError, after which the decoder must not be used. */
+  push(chunk: Buffer, onFrame: (frame: Frame) => void): void {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#payload !== null) {
+        at += this.#fill(chunk, at, onFrame);
+        continue;
+      }
+      if (this.#headerFilled > 0 || chunk.length - at < headerBytes) {
+        at += this.#fillHeader(chunk, at);
+        if (this.#headerFilled < headerBytes) return;
+        this.#headerFilled = 0;
+        at += this.#begin(this.#header, 0, chunk, at, onFrame);
+        continue;
+      }
+      const start = at + headerBytes;
+      at = start + this.#begin(chunk, at, chunk, start, onFrame);
+    }
+  }
+
+  /** True when the stream may end here. */
+  get betweenFrames(): boolean {
+    return this.#headerFilled === 0 && this.#payload === null;
+  }
+
+  #fillHeader(chunk: Buffer, at: number): number {
+    const taken = chunk.copy(this.#header, this.#headerFilled, at, at + headerBytes - this.#headerFilled);
+    this.#headerFilled += taken;
+    return taken;
+  }
+
+  /** Reads the header at `header[at]`; returns how many bytes of `chunk` from `start` belong to a payload that is whole. */
+  #begin(header: Buffer, at: number, chunk: Buffer, start: number, onFrame: (frame: Frame) => void): number {
+    const kind = header.readUInt8(at + lengthBytes);
+    const bytes = header.readUInt32LE(at) - prefixBytes;
+    const most = maxPayloadBytes(kind);
+    if (bytes < 0 || bytes > most) {
+      throw new ProtocolError(`a frame of kind ${kind} has a payload of ${bytes} bytes; wanted 0 to ${most}`);
+    }
+    if (chunk.length - start >= bytes) {
+      const invocation = header.readUInt32LE(at + lengthBytes + 1);
+      onFrame({ kind, invocation, payload: chunk.subarray(start, start + bytes) });
+      return bytes;
+    }
+    if (header !== this.#header) header.copy(this.#header, 0, at, at + headerBytes);
+    this.#payload = Buffer.allocUnsafeSlow(bytes);
+    this.#payloadFilled = 0;
+    return 0;
+  }
+
+  #fill(chunk: Buffer, at: number, onFrame: (frame: Frame) => void): number {
+    const payload = this.#payload;
+    if (payload === null) return 0;
+    const taken = chunk.copy(payload, this.#payloadFilled, at);
+    this.#payloadFilled += taken;
+    if (this.#payloadFilled === payload.length) {
+      this.#payload = null;
+      const kind = this.#header.readUInt8(lengthBytes);
+      onFrame({ kind, invocation: this.#header.readUInt32LE(lengthBytes + 1), payload });
+    }
+    return taken;
+  }
+}
+
+/** A payload up to this long is copied behind its header: one buffer is cheaper to write than two. */
+const copyBelowBytes = 4_096;
+
+/** Writes frames to a stream; those of one tick leave together. */
+export class FrameWriter {
+  readonly #sink: Writable;
+  #corked = false;
+
+  constructor(sink: Writable) {
+    this.#sink = sink;
+  }
+
+  /** Does nothing on a stream that is closed: what was in flight ends by the reader's end of it. */
+  send(kind: number, invocation: number, payload?: Uint8Array): void {
+    const sink = this.#sink;
+    if (!sink.writable) return;
+    if (!this.#corked) {
+      this.#corked = true;
+      sink.cork();
+      process.nextTick(() => this.flush());
+    }
+    const bytes = payload?.byteLength ?? 0;
+    const inline = payload !== undefined && bytes <= copyBelowBytes;
+    const head = Buffer.allocUnsafe(headerBytes + (inline ? bytes : 0));
+    head.writeUInt32LE(prefixBytes + bytes, 0);
+    head.writeUInt8(kind, lengthBytes);
+    head.writeUInt32LE(invocation, lengthBytes + 1);
+    if (inline) head.set(payload, headerBytes);
+    sink.write(head);
+    if (payload !== undefined && !inline) sink.write(payload);
+  }
+
+  /** Hands what was sent to the kernel now, for those who may not see the end of this tick. */
+  flush(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.#sink.uncork();
+  }
+
+  /** Bytes the kernel has not taken yet. */
+  get pendingBytes(): number {
+    return this.#sink.writableLength;
+  }
+}

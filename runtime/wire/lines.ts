@@ -1,0 +1,47 @@
+// Text into lines, for what a function prints: pieces arrive cut anywhere, and a line without an end must not grow
+// without bound.
+
+import { StringDecoder } from "node:string_decoder";
+
+/** A longer line is continued in the next. */
+export const maxLineLength = 65_536;
+
+/** Gathers the lines of one stream of output. */
+export class LineSplitter {
+  readonly #onLine: (line: string) => void;
+  readonly #decoder = new StringDecoder("utf8");
+  #partial = "";
+
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
+
+  push(piece: string | Buffer): void {
+    const text = typeof piece === "string" ? piece : this.#decoder.write(piece);
+    let start = 0;
+    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
+      this.#line(this.#partial + text.slice(start, end));
+      this.#partial = "";
+      start = end + 1;
+    }
+    this.#partial += text.slice(start);
+    while (this.#partial.length >= 2 * maxLineLength) {
+      this.#onLine(this.#partial.slice(0, maxLineLength));
+      this.#partial = this.#partial.slice(maxLineLength);
+    }
+  }
+
+  /** Nothing follows: what there is of a line is a line. */
+  end(): void {
+    const rest = this.#partial + this.#decoder.end();
+    this.#partial = "";
+    if (rest !== "") this.#line(rest);
+  }
+
+  #line(line: string): void {
+    const text = line.endsWith("\r") ? line.slice(0, -1) : line;
+    for (let at = 0; at === 0 || at < text.length; at += maxLineLength) {
+      this.#onLine(text.slice(at, at + maxLineLength));
+    }
+  }
+}
