@@ -67,6 +67,8 @@ export const catalogue = {
   DATA_DIR_IN_USE: entry(409, 6, false, "Another server uses this data directory", "Stop it, or choose --data-dir"),
   DATA_DIR_UNUSABLE: entry(503, 1, false, "The data directory cannot be used", "Choose another with --data-dir"),
   SERVER_RUNNING: entry(409, 6, false, "A server is already running", "Stop it with: tsfn server stop"),
+  SERVER_FAILED: entry(503, 1, false, "The server did not start", "See server.err and server.log in the data directory"),
+  NOT_BUILT: entry(503, 1, false, "tsfn is not built", "Run npm install in its directory"),
   SERVER_UNREACHABLE: entry(503, 5, true, "No server answers", "Start one with: sudo tsfn server start"),
   SANDBOX_FAILED: entry(503, 1, true, "A sandbox could not be made", "Run: tsfn doctor"),
   WARDEN_LOST: entry(503, 1, true, "The warden is gone", "Start the server again: tsfn server start"),
