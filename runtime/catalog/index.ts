@@ -1,1 +1,12 @@
+// The front page of the catalog: what a function is before it runs. source → bundle → package on the side of the one who
+// deploys; unpack → catalog on the side of the server.
+
+export type { BundleFile } from "./assets.ts";
+export { type Bundle, type Bundler, bundleFunction, createBundler } from "./bundle.ts";
+export { parseManifest } from "./manifest.ts";
+export { manifestJsonSchema } from "./manifest-schema.ts";
+export { checkName } from "./name.ts";
+export { packFunction } from "./package.ts";
+export { type FunctionSource, loadSource, type SourceOverrides } from "./source.ts";
+export { type UnpackedPackage, unpackFunction } from "./unpack.ts";
 export type { FunctionVersion, Manifest, ManifestLimits, ManifestScaling } from "./version.ts";

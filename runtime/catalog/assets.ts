@@ -1,0 +1,75 @@
+// The files that travel beside the bundle: what a function may open at run time, such as templates or data. Everything
+// in its directory but code that was bundled, dotfiles, dependencies and build settings.
+
+import { lstat, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { TsfnError } from "../errors.ts";
+import { quote } from "./name.ts";
+import { packageLimits, pathProblem } from "./package-limits.ts";
+
+export interface BundleFile {
+  /** Relative, with / between names. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly executable: boolean;
+  /** The content, or the absolute path of the file that holds it. */
+  readonly content: Uint8Array | string;
+}
+
+const leftOut = new Set([
+  "node_modules",
+  "tsfn.json",
+  "package-lock.json",
+  "npm-shrinkwrap.json",
+  "yarn.lock",
+  "pnpm-lock.yaml",
+  "bun.lock",
+  "bun.lockb",
+  "deno.lock",
+]);
+const leftOutPattern = /^\.|^tsconfig(\..*)?\.json$|\.[cm]?tsx?$/;
+
+/** Sorted by path. `bundled` are paths relative to `dir`. @throws TsfnError SOURCE_INVALID */
+export async function listAssets(dir: string, bundled: ReadonlySet<string>): Promise<BundleFile[]> {
+  const files: BundleFile[] = [];
+  let totalBytes = 0;
+  for await (const file of walk(dir, "")) {
+    if (bundled.has(file.path)) continue;
+    files.push(file);
+    totalBytes += file.sizeBytes;
+    if (files.length > packageLimits.files) throw tooBig(dir, `more than ${packageLimits.files} files`);
+    if (totalBytes > packageLimits.totalBytes) throw tooBig(dir, `more than ${packageLimits.totalBytes} bytes`);
+  }
+  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function* walk(dir: string, prefix: string): AsyncGenerator<BundleFile> {
+  for (const entry of await readdir(join(dir, prefix), { withFileTypes: true })) {
+    if (leftOut.has(entry.name) || leftOutPattern.test(entry.name)) continue;
+    const path = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
+    const problem = pathProblem(path);
+    if (problem !== undefined) throw refused(path, problem);
+    if (entry.isDirectory()) yield* walk(dir, path);
+    else yield await describe(dir, path);
+  }
+}
+
+async function describe(dir: string, path: string): Promise<BundleFile> {
+  const content = join(dir, path);
+  const stats = await lstat(content);
+  if (stats.isSymbolicLink()) throw refused(path, "is a symbolic link; wanted the file itself");
+  if (!stats.isFile()) throw refused(path, "is a socket, pipe or device; wanted regular files and directories");
+  return { path, sizeBytes: stats.size, executable: (stats.mode & 0o111) !== 0, content };
+}
+
+function refused(path: string, problem: string): TsfnError {
+  return new TsfnError("SOURCE_INVALID", `${quote(path)} ${problem}`, {
+    hint: "Remove it or move it out of the function's directory",
+  });
+}
+
+function tooBig(dir: string, found: string): TsfnError {
+  return new TsfnError("SOURCE_INVALID", `${dir} holds ${found}`, {
+    hint: "Move what the function does not open at run time out of its directory",
+  });
+}

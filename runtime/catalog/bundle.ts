@@ -1,0 +1,129 @@
+// From a source directory to the files that are deployed: one ES module with its source map, and the assets beside it.
+// The same input gives the same bytes wherever the directory lies. esbuild is loaded only when something is built.
+
+import { relative, resolve } from "node:path";
+import type { BuildOptions, BuildResult, Message, Metafile } from "esbuild";
+import { type Problem, TsfnError } from "../errors.ts";
+import { type BundleFile, listAssets } from "./assets.ts";
+import type { FunctionSource } from "./source.ts";
+
+export interface Bundle {
+  /** Sorted by path; `index.mjs` and `index.mjs.map` are among them. */
+  readonly files: readonly BundleFile[];
+  readonly sizeBytes: number;
+  /** What esbuild thinks odd, but builds. */
+  readonly warnings: readonly Problem[];
+}
+
+/** Builds again and again while a person edits, keeping what did not change in memory. */
+export interface Bundler {
+  /** @throws TsfnError BUNDLE_FAILED, SOURCE_INVALID */
+  rebuild(): Promise<Bundle>;
+  /** Absolute paths of the modules of the last build that succeeded; some may lie outside the directory. */
+  readonly inputs: readonly string[];
+  dispose(): Promise<void>;
+}
+
+// CommonJS dependencies call require() for Node's own modules, which an ES module does not have.
+const requireBanner = [
+  `import { createRequire as __tsfnCreateRequire } from "node:module";`,
+  `const require = __tsfnCreateRequire(import.meta.url);`,
+].join(" ");
+
+/** @throws TsfnError BUNDLE_FAILED with file, line and column of each mistake; SOURCE_INVALID */
+export async function bundleFunction(source: FunctionSource): Promise<Bundle> {
+  const { build } = await import("esbuild");
+  const result = await build(buildOptions(source)).catch((error: unknown) => {
+    throw bundleFailed(source, error);
+  });
+  return toBundle(source, result);
+}
+
+export async function createBundler(source: FunctionSource): Promise<Bundler> {
+  const { context } = await import("esbuild");
+  const builder = await context(buildOptions(source));
+  let inputs = [resolve(source.dir, source.entry)];
+  return {
+    async rebuild() {
+      const result = await builder.rebuild().catch((error: unknown) => {
+        throw bundleFailed(source, error);
+      });
+      inputs = inputPaths(result.metafile).map((path) => resolve(source.dir, path));
+      return toBundle(source, result);
+    },
+    get inputs() {
+      return inputs;
+    },
+    dispose: () => builder.dispose(),
+  };
+}
+
+type Options = BuildOptions & { metafile: true; write: false };
+
+function buildOptions({ dir, entry }: FunctionSource): Options {
+  return {
+    absWorkingDir: dir,
+    entryPoints: [`./${entry}`],
+    // The module's own directory, so that the map's sources are the paths a person knows. Nothing is written there.
+    outdir: dir,
+    entryNames: "index",
+    outExtension: { ".js": ".mjs" },
+    allowOverwrite: true,
+    write: false,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node26",
+    sourcemap: "linked",
+    sourcesContent: true,
+    legalComments: "none",
+    banner: { js: requireBanner },
+    metafile: true,
+    logLevel: "silent",
+    logLimit: 0,
+  };
+}
+
+async function toBundle(source: FunctionSource, result: BuildResult<Options>): Promise<Bundle> {
+  const built = result.outputFiles.map(({ path, contents }): BundleFile => {
+    return { path: relative(source.dir, path), sizeBytes: contents.byteLength, executable: false, content: contents };
+  });
+  const assets = await listAssets(source.dir, new Set(inputPaths(result.metafile)));
+  const clash = assets.find(({ path }) => built.some((file) => file.path === path));
+  if (clash !== undefined) {
+    const message = `${clash.path} has the name of the bundle, but ${source.entry} is the module that is built`;
+    throw new TsfnError("SOURCE_INVALID", message, { hint: `Rename ${clash.path}` });
+  }
+  const files = [...built, ...assets].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  return { files, sizeBytes, warnings: result.warnings.map(toProblem) };
+}
+
+function inputPaths(metafile: Metafile): string[] {
+  return Object.keys(metafile.inputs).filter((path) => !path.startsWith("<"));
+}
+
+function bundleFailed(source: FunctionSource, thrown: unknown): TsfnError {
+  const messages = (thrown as { errors?: readonly Message[] }).errors;
+  if (messages === undefined) {
+    return new TsfnError("BUNDLE_FAILED", `esbuild failed: ${(thrown as Error).message}`, { cause: thrown });
+  }
+  const problems = messages.map(toProblem);
+  const count = problems.length === 1 ? "one error" : `${problems.length} errors`;
+  return new TsfnError("BUNDLE_FAILED", `bundling ${source.entry} ended with ${count}`, { problems, cause: thrown });
+}
+
+function toProblem({ text, location, notes }: Message): Problem {
+  const missing = /^Could not resolve "([^"./][^"]*)"/.exec(text)?.[1];
+  const hint = missing === undefined ? notes[0]?.text : `Install it where the function is: npm install ${missing}`;
+  return {
+    message: text,
+    ...(location !== null && {
+      file: location.file,
+      line: location.line,
+      // esbuild counts bytes from 0; editors count characters from 1.
+      column: Buffer.from(location.lineText).subarray(0, location.column).toString().length + 1,
+    }),
+    ...(hint !== undefined && { hint }),
+  };
+}
