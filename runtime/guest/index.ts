@@ -1,0 +1,2 @@
+export { buildGuest } from "./build.ts";
+export type { ExecutionContext, ExportedHandler, MethodHandler } from "./public.ts";
