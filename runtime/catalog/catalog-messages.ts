@@ -1,0 +1,33 @@
+// What catalog.ts and its worker thread say to each other. Types only; a structured clone carries them.
+
+import type { FunctionVersion } from "./version.ts";
+
+export interface CatalogOptions {
+  /** Absolute; holds catalog.sqlite. */
+  readonly dir: string;
+  readonly durability: "sync" | "none";
+}
+
+export type CatalogRequest =
+  /** → every VersionRow */
+  | { readonly verb: "open" }
+  /** → the number reserved */
+  | { readonly verb: "reserve"; readonly name: string }
+  /** → its number */
+  | { readonly verb: "publish"; readonly version: FunctionVersion }
+  /** → how many versions went */
+  | { readonly verb: "remove"; readonly name: string }
+  | { readonly verb: "close" };
+
+export interface VersionRow {
+  readonly version: FunctionVersion;
+  readonly isCurrent: boolean;
+}
+
+export type CatalogReply = { readonly value: VersionRow[] | number } | { readonly failure: CatalogFailure };
+
+export interface CatalogFailure {
+  readonly message: string;
+  /** SQLite's extended result code; null when something else failed. */
+  readonly sqliteCode: number | null;
+}

@@ -1,0 +1,178 @@
+// The worker thread that owns the catalog's SQLite file: every statement runs here, so that a sync to disk never blocks
+// the daemon's event loop. catalog.ts is its only client and catalog-messages.ts what they say to each other.
+
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { parentPort, workerData } from "node:worker_threads";
+import type { CatalogOptions, CatalogReply, CatalogRequest, VersionRow } from "./catalog-messages.ts";
+
+const schemaVersion = 1;
+// Versions before this one can lose a WAL that is reset while it is read (sqlite.org/releaselog/3_51_3.html).
+const leastSqlite = [3, 51, 3] as const;
+
+const options = workerData as CatalogOptions;
+const port = parentPort;
+if (port === null) throw new Error("catalog-worker.ts must run as a worker thread");
+const database = new DatabaseSync(join(options.dir, "catalog.sqlite"), { open: false });
+
+port.on("message", ({ id, request }: { id: number; request: CatalogRequest }) => {
+  port.postMessage({ id, ...answer(request) });
+  if (request.verb === "close") port.close();
+});
+
+function answer(request: CatalogRequest): CatalogReply {
+  try {
+    return { value: handle(request) };
+  } catch (error) {
+    const { message, errcode } = error as Error & { errcode?: number };
+    return { failure: { message, sqliteCode: errcode ?? null } };
+  }
+}
+
+function handle(request: CatalogRequest): VersionRow[] | number {
+  switch (request.verb) {
+    case "open":
+      return open();
+    case "reserve":
+      return reserve(request.name);
+    case "publish":
+      return publish(request.version);
+    case "remove":
+      return remove(request.name);
+    case "close":
+      database.close();
+      return 0;
+  }
+}
+
+function open(): VersionRow[] {
+  checkSqlite();
+  database.open();
+  // Exclusive before the first use of the WAL: one server per directory, and no shared-memory file beside it.
+  database.exec(`
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = ${options.durability === "sync" ? "FULL" : "OFF"};
+  `);
+  const check = database.prepare("PRAGMA quick_check(1)").get();
+  if (check?.quick_check !== "ok") throw new Error(`the database is damaged: ${check?.quick_check}`);
+  migrate();
+  if (options.durability === "sync") syncDirectory(options.dir);
+  return readVersions();
+}
+
+function checkSqlite(): void {
+  const found = process.versions.sqlite ?? "0";
+  const parts = found.split(".").map(Number);
+  const index = leastSqlite.findIndex((wanted, place) => parts[place] !== wanted);
+  if (index === -1 || (parts[index] ?? 0) > (leastSqlite[index] ?? 0)) return;
+  throw new Error(`this Node has SQLite ${found}; wanted ${leastSqlite.join(".")} or newer`);
+}
+
+function migrate(): void {
+  const found = Number(database.prepare("PRAGMA user_version").get()?.user_version);
+  if (found > schemaVersion) {
+    throw new Error(`it was written by a newer tsfn (schema ${found}; this one reads up to ${schemaVersion})`);
+  }
+  if (found === schemaVersion) return;
+  transaction(() => {
+    database.exec(`
+      CREATE TABLE functions (
+        name TEXT PRIMARY KEY,
+        last_number INTEGER NOT NULL,
+        current INTEGER
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE versions (
+        function TEXT NOT NULL REFERENCES functions (name),
+        number INTEGER NOT NULL,
+        manifest TEXT NOT NULL,
+        layer TEXT NOT NULL,
+        size_bytes INTEGER NOT NULL,
+        created_at TEXT NOT NULL,
+        PRIMARY KEY (function, number)
+      ) STRICT, WITHOUT ROWID;
+      PRAGMA user_version = ${schemaVersion};
+    `);
+    return 0;
+  });
+}
+
+function readVersions(): VersionRow[] {
+  const rows = database.prepare(`
+    SELECT v.function, v.number, v.manifest, v.layer, v.size_bytes, v.created_at, v.number = f.current AS is_current
+    FROM versions v JOIN functions f ON f.name = v.function ORDER BY v.function, v.number
+  `);
+  return rows.all().map((row) => ({
+    isCurrent: row.is_current === 1,
+    version: {
+      function: String(row.function),
+      number: Number(row.number),
+      manifest: JSON.parse(String(row.manifest)),
+      layer: String(row.layer),
+      sizeBytes: Number(row.size_bytes),
+      createdAt: String(row.created_at),
+    },
+  }));
+}
+
+/** Raising the counter is an acknowledgement of its own: a number that was handed out is never handed out again. */
+function reserve(name: string): number {
+  const statement = database.prepare(`
+    INSERT INTO functions (name, last_number) VALUES (?, 1)
+    ON CONFLICT (name) DO UPDATE SET last_number = last_number + 1 RETURNING last_number
+  `);
+  return Number(statement.get(name)?.last_number);
+}
+
+function publish(version: VersionRow["version"]): number {
+  return transaction(() => {
+    database
+      .prepare(
+        "INSERT INTO versions (function, number, manifest, layer, size_bytes, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+      )
+      .run(
+        version.function,
+        version.number,
+        JSON.stringify(version.manifest),
+        version.layer,
+        version.sizeBytes,
+        version.createdAt,
+      );
+    const swap = database.prepare("UPDATE functions SET current = ?1 WHERE name = ?2 AND last_number >= ?1");
+    const { changes } = swap.run(version.number, version.function);
+    if (changes !== 1) throw new Error(`${version.function}@${version.number} was never reserved`);
+    return version.number;
+  });
+}
+
+function remove(name: string): number {
+  return transaction(() => {
+    const { changes } = database.prepare("DELETE FROM versions WHERE function = ?").run(name);
+    database.prepare("UPDATE functions SET current = NULL WHERE name = ?").run(name);
+    return Number(changes);
+  });
+}
+
+function transaction<Value>(work: () => Value): Value {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const value = work();
+    database.exec("COMMIT");
+    return value;
+  } catch (error) {
+    // A full disk rolls back by itself, and rolling back twice would hide why.
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+// The file's own name is only as durable as its directory.
+function syncDirectory(dir: string): void {
+  const descriptor = openSync(dir, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
