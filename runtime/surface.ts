@@ -3,6 +3,7 @@
 
 import type { Readable } from "node:stream";
 import type { FunctionVersion } from "./catalog/index.ts";
+import type { TsfnError } from "./errors.ts";
 import type { Answer, Invocation } from "./invocation.ts";
 import type { LogRecord } from "./logs/index.ts";
 import type { ExitReport, LayerDigest, SandboxDescription, SandboxUsage } from "./sandbox/index.ts";
@@ -112,6 +113,8 @@ export interface RuntimeObserver {
   instanceStarted?(event: InstanceStart): void;
   instanceFailed?(event: InstanceFailure): void;
   instanceGone?(event: InstanceEnd): void;
+  /** Work in the background failed, such as destroying a sandbox: for the server's own log. */
+  fault?(error: TsfnError): void;
 }
 
 export interface HandOver {

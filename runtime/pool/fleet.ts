@@ -1,0 +1,290 @@
+// The instances of one version: which has room, when to start more, when to let go. policy.ts says how many, budget.ts
+// when the machine allows it, launch.ts how; the waiting line and its callers are pool.ts's.
+
+import { asTsfnError, TsfnError } from "../errors.ts";
+import type { InvocationReport } from "../instance/index.ts";
+import { now } from "../trace.ts";
+import type { Budget, BudgetMember } from "./budget.ts";
+import { CrashLoop } from "./crash-loop.ts";
+import { type LaunchParts, launch, type SlotOwner, slotFor } from "./launch.ts";
+import { maxBackoffMs, retireCount, smooth, startsWanted } from "./policy.ts";
+import { FreeSlots, isLive, type LiveSlot, type Slot } from "./slot.ts";
+
+export interface FleetParts extends LaunchParts {
+  readonly budget: Budget;
+  /** What an earlier fleet of the function learned. */
+  readonly estimates: Estimates;
+}
+
+export interface Estimates {
+  /** Usual duration of an invocation; null before the first one. */
+  readonly serviceMs: number | null;
+  readonly startMs: number;
+}
+
+/** Whom the instances are for. */
+export interface Demand {
+  waiting(): number;
+  /** An instance has room. */
+  freed(): void;
+  /** No instance is left, and another try would fail as well. */
+  hopeless(cause: TsfnError): void;
+}
+
+export class Fleet {
+  readonly #parts: FleetParts;
+  readonly #demand: Demand;
+  readonly #slots = new Set<Slot>();
+  readonly #free = new FreeSlots();
+  readonly #crashLoop = new CrashLoop();
+  readonly #launches = new Set<Promise<TsfnError | null>>();
+  readonly #timers = new Map<"expire" | "reconsider", NodeJS.Timeout>();
+  readonly #emptied = Promise.withResolvers<void>();
+  readonly #isSingleUse: boolean;
+  readonly #member: BudgetMember = {
+    startsWanted: () => this.#startsWanted(),
+    start: () => void this.#launch(),
+    spareSinceMs: () => this.#spare()?.progressAtMs ?? null,
+    retireSpare: () => this.#retire(this.#spare()),
+  };
+  readonly #owner: SlotOwner = {
+    settled: (slot, report) => this.#settled(slot, report),
+    unusable: (slot) => this.#unusable(slot),
+    gone: (slot) => this.#gone(slot),
+  };
+  #estimates: Estimates;
+  #phase: "open" | "closing" | "closed" = "open";
+
+  constructor(parts: FleetParts, demand: Demand) {
+    this.#parts = parts;
+    this.#demand = demand;
+    this.#estimates = parts.estimates;
+    this.#isSingleUse = parts.version.manifest.reuse === "never";
+    parts.budget.join(this.#member);
+  }
+
+  get estimates(): Estimates {
+    return this.#estimates;
+  }
+
+  get slots(): ReadonlySet<Slot> {
+    return this.#slots;
+  }
+
+  /** The instance for the next invocation, which must then be announced by `handedOver`. */
+  best(): LiveSlot | undefined {
+    return this.#free.best();
+  }
+
+  handedOver(slot: LiveSlot, atMs: number): void {
+    if (slot.inFlight === 0) slot.progressAtMs = atMs;
+    slot.used = true;
+    slot.inFlight += 1;
+    const capacity = this.#isSingleUse ? 1 : this.#parts.version.manifest.concurrency;
+    if (slot.inFlight >= capacity) this.#free.remove(slot);
+  }
+
+  /** Why nobody should wait for an instance now; null when waiting is worth it. */
+  hopelessCause(): TsfnError | null {
+    return this.#usable().length === 0 ? this.#crashLoop.hopelessCause(now()) : null;
+  }
+
+  backoffMs(): number {
+    return this.#crashLoop.remainingMs(now());
+  }
+
+  /** After anything that may ask for more or fewer instances. */
+  reconsider(): void {
+    if (this.#phase === "closing") this.#retireUnneeded();
+    if (this.#phase === "closed") return;
+    this.#parts.budget.request(this.#member);
+    const backoffMs = this.backoffMs();
+    if (this.#demand.waiting() === 0 && backoffMs === 0) return;
+    // A line that nobody serves gets no event of its own: look again once a start could have helped.
+    this.#later("reconsider", Math.max(backoffMs, this.#estimates.startMs, 20), () => this.reconsider());
+  }
+
+  /** Starts one whatever the budget, as proof that the version works, then waits for `min`. @throws its error */
+  async warm(): Promise<void> {
+    this.#parts.budget.force(this.#member);
+    const failure = await this.#launch();
+    if (failure !== null) throw failure;
+    while (this.#launches.size > 0 && this.#free.idle().length < this.#parts.version.manifest.scaling.min) {
+      await Promise.race(this.#launches);
+    }
+  }
+
+  /** Serves what still waits, then retires every instance. Resolves when they are gone. */
+  close(): Promise<void> {
+    if (this.#phase === "open") this.#phase = "closing";
+    this.reconsider();
+    return this.#emptied.promise;
+  }
+
+  /** Ends every instance now; those still starting as soon as they have started. */
+  kill(): Promise<void> {
+    for (const slot of this.#slots) {
+      if (slot.phase === "ready") this.#leaving(slot);
+      if (isLive(slot)) slot.instance.kill().catch(this.#fault);
+    }
+    return this.close();
+  }
+
+  #settled(slot: Slot, report: InvocationReport): void {
+    slot.inFlight -= 1;
+    slot.progressAtMs = now();
+    this.#crashLoop.succeeded();
+    this.#estimates = { ...this.#estimates, serviceMs: smooth(this.#estimates.serviceMs, report.durationMs) };
+    const { outcome, cold, durationMs } = report;
+    const { function: name, number } = this.#parts.version;
+    this.#parts.events.invocationEnded({ function: name, version: number, outcome, cold, durationMs });
+    if (slot.phase !== "ready" || !isLive(slot)) return;
+    if (this.#isSingleUse || this.#parts.budget.mustYield(this.#member)) this.#retire(slot);
+    else this.#rest(slot);
+  }
+
+  #rest(slot: LiveSlot): void {
+    this.#free.add(slot);
+    this.#demand.freed();
+    if (this.#phase !== "open") this.#retireUnneeded();
+    else this.#later("expire", this.#parts.version.manifest.scaling.idleTimeoutMs, () => this.#retireExpired());
+  }
+
+  #launch(): Promise<TsfnError | null> {
+    const slot = slotFor(this.#parts.version);
+    this.#slots.add(slot);
+    const ending = launch(this.#parts, slot, this.#owner).then(
+      (live) => this.#ready(live),
+      (thrown: unknown) => this.#startFailed(slot, asTsfnError(thrown)),
+    );
+    this.#launches.add(ending);
+    return ending.finally(() => this.#launches.delete(ending));
+  }
+
+  #ready(slot: LiveSlot): null {
+    slot.phase = "ready";
+    slot.readyAtMs = slot.progressAtMs = now();
+    const startMs = smooth(this.#estimates.startMs, slot.readyAtMs - slot.startedAtMs);
+    this.#estimates = { ...this.#estimates, startMs };
+    for (const tell of slot.early.splice(0)) tell();
+    if (slot.phase === "ready") this.#rest(slot);
+    this.#parts.budget.started(this.#member);
+    this.reconsider();
+    return null;
+  }
+
+  #startFailed(slot: Slot, failure: TsfnError): TsfnError {
+    this.#slots.delete(slot);
+    this.#crashed(slot, failure);
+    const { budget } = this.#parts;
+    budget.leaving(this.#member);
+    budget.started(this.#member);
+    budget.gone(this.#member);
+    this.reconsider();
+    return failure;
+  }
+
+  #crashed(slot: Slot, failure: TsfnError): void {
+    this.#crashLoop.failed(failure, slot.startedAtMs, now());
+    const cause = this.hopelessCause();
+    if (cause !== null) this.#demand.hopeless(cause);
+  }
+
+  #retire(slot: LiveSlot | undefined): void {
+    if (slot === undefined) return;
+    this.#leaving(slot);
+    slot.instance.retire().catch(this.#fault);
+  }
+
+  #leaving(slot: Slot): void {
+    slot.phase = "leaving";
+    this.#free.remove(slot);
+    this.#parts.budget.leaving(this.#member);
+  }
+
+  /** The instance takes no more invocations, maybe because it ended of itself. */
+  #unusable(slot: Slot): void {
+    if (slot.phase === "leaving") return;
+    this.#leaving(slot);
+    if (!slot.used && now() - slot.startedAtMs < maxBackoffMs) {
+      const who = `${this.#parts.version.function}@${this.#parts.version.number}`;
+      this.#crashed(slot, new TsfnError("FUNCTION_CRASHED", `${who} ended before anything was asked of it`));
+    }
+    this.reconsider();
+  }
+
+  #gone(slot: Slot): void {
+    this.#unusable(slot);
+    this.#slots.delete(slot);
+    this.#parts.budget.gone(this.#member);
+    this.reconsider();
+  }
+
+  #startsWanted(): number {
+    if (this.#phase === "closed" || this.backoffMs() > 0) return 0;
+    const { concurrency, scaling } = this.#parts.version.manifest;
+    return startsWanted({
+      ...this.#view(),
+      ...this.#estimates,
+      waiting: this.#demand.waiting(),
+      held: this.#slots.size,
+      concurrency,
+      singleUse: this.#isSingleUse,
+      max: scaling.max,
+    });
+  }
+
+  #view(): { readonly starting: number; readonly busyMs: readonly number[]; readonly min: number } {
+    const usable = this.#usable();
+    const ready = usable.filter(({ phase }) => phase === "ready");
+    const atMs = now();
+    return {
+      starting: usable.length - ready.length,
+      busyMs: ready.map((slot) => (slot.inFlight > 0 ? atMs - slot.progressAtMs : 0)),
+      min: this.#phase === "open" ? this.#parts.version.manifest.scaling.min : 0,
+    };
+  }
+
+  /** Slots that serve, or will serve, those waiting. */
+  #usable(): Slot[] {
+    const isUsedUp = (slot: Slot) => slot.phase === "leaving" || (slot.used && this.#isSingleUse);
+    return [...this.#slots].filter((slot) => !isUsedUp(slot));
+  }
+
+  /** The longest idle instance, if the fleet can do without it. */
+  #spare(): LiveSlot | undefined {
+    const { starting, busyMs, min } = this.#view();
+    return starting + busyMs.length > min ? this.#free.idle()[0] : undefined;
+  }
+
+  #retireExpired(): void {
+    const { idleTimeoutMs } = this.#parts.version.manifest.scaling;
+    const idle = this.#free.idle();
+    const idleMs = idle.map((slot) => now() - slot.progressAtMs);
+    const count = retireCount(idleMs, { ...this.#view(), idleTimeoutMs });
+    for (const slot of idle.slice(0, count)) this.#retire(slot);
+    if (this.#spare() === undefined) return;
+    this.#later("expire", Math.max(1, idleTimeoutMs - (idleMs[count] ?? 0)), () => this.#retireExpired());
+  }
+
+  #retireUnneeded(): void {
+    if (this.#demand.waiting() > 0) return;
+    for (const slot of this.#slots) if (slot.phase === "ready" && isLive(slot)) this.#retire(slot);
+    if (this.#slots.size > 0 || this.#phase === "closed") return;
+    this.#phase = "closed";
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#parts.budget.leave(this.#member);
+    this.#emptied.resolve();
+  }
+
+  readonly #fault = (thrown: unknown): void => this.#parts.events.fault(asTsfnError(thrown));
+
+  #later(purpose: "expire" | "reconsider", delayMs: number, act: () => void): void {
+    if (this.#timers.has(purpose)) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(purpose);
+      act();
+    }, delayMs);
+    this.#timers.set(purpose, timer.unref());
+  }
+}

@@ -1,0 +1,85 @@
+// One instance's way from start to gone: starts it, writes the platform's log records about it, and passes on what it
+// tells. What to do about it is fleet.ts's business.
+
+import { randomBytes } from "node:crypto";
+import type { FunctionVersion } from "../catalog/index.ts";
+import { asTsfnError } from "../errors.ts";
+import type { InstanceObserver, InvocationReport, StartedInstance } from "../instance/index.ts";
+import type { LogLevel, LogLine } from "../logs/index.ts";
+import type { LayerDigest, SandboxFactory } from "../sandbox/index.ts";
+import type { RuntimeObserver } from "../surface.ts";
+import { endSpan, now } from "../trace.ts";
+import { type LiveSlot, newSlot, type Slot } from "./slot.ts";
+
+export interface LaunchParts {
+  readonly version: FunctionVersion;
+  /** The layers of an instance's root, topmost first. */
+  readonly layers: readonly LayerDigest[];
+  readonly sandboxes: SandboxFactory;
+  readonly startInstance: StartInstance;
+  readonly startTimeoutMs: number;
+  readonly log: (line: LogLine) => void;
+  readonly events: Required<RuntimeObserver>;
+}
+
+/** `startInstance` of runtime/instance. On failure everything is destroyed before it rejects. */
+export type StartInstance = (options: {
+  readonly version: FunctionVersion;
+  readonly id: string;
+  readonly layers: readonly LayerDigest[];
+  readonly sandboxes: SandboxFactory;
+  readonly observer: InstanceObserver;
+  readonly startTimeoutMs: number;
+}) => Promise<StartedInstance>;
+
+/** Hears about a slot once its start has succeeded; nothing about one whose start failed. */
+export interface SlotOwner {
+  settled(slot: Slot, report: InvocationReport): void;
+  unusable(slot: Slot): void;
+  gone(slot: Slot): void;
+}
+
+/** An id that is unique in the server and says whose it is; a sandbox's id has 64 characters at most. */
+export function slotFor(version: FunctionVersion): Slot {
+  const id = `${version.function.slice(0, 40)}-${version.number}-${randomBytes(4).toString("hex")}`;
+  return newSlot(id, now());
+}
+
+/** @throws TsfnError LOAD_FAILED, STARTUP_FAILED, FUNCTION_OOM, SANDBOX_FAILED */
+export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): Promise<LiveSlot> {
+  const subject = { function: parts.version.function, version: parts.version.number, instance: slot.id };
+  const platform = (msg: string, level: LogLevel, data: LogLine["data"], requestId?: string) =>
+    parts.log({ ...subject, ...(requestId && { requestId }), stream: "platform", level, msg, ...(data && { data }) });
+  // The instance may speak before whoever awaits its start has heard of it.
+  const tell = (fact: () => void) => (slot.phase === "starting" ? void slot.early.push(fact) : fact());
+  const observer: InstanceObserver = {
+    log: parts.log,
+    settled: (_instance, report) => {
+      const { requestId, ...data } = report;
+      platform("platform.invokeReport", "info", data, requestId);
+      tell(() => owner.settled(slot, report));
+    },
+    unusable: () => tell(() => owner.unusable(slot)),
+    gone: (_instance, exit) =>
+      tell(() => {
+        parts.events.instanceGone({ ...subject, exit });
+        owner.gone(slot);
+      }),
+  };
+
+  platform("platform.initStart", "info", undefined);
+  const { version, layers, sandboxes, startTimeoutMs } = parts;
+  try {
+    const options = { version, id: slot.id, layers, sandboxes, observer, startTimeoutMs };
+    const { instance, report } = await parts.startInstance(options);
+    endSpan("init", slot.id, slot.startedAtMs);
+    platform("platform.initReport", "info", { ...report, outcome: "ok" });
+    parts.events.instanceStarted({ ...subject, ...report });
+    return Object.assign(slot, { instance });
+  } catch (thrown) {
+    const failure = asTsfnError(thrown);
+    platform("platform.initReport", "error", { outcome: failure.code, error: failure.message });
+    parts.events.instanceFailed({ ...subject, code: failure.code });
+    throw failure;
+  }
+}

@@ -1,0 +1,76 @@
+// How many instances a version should start or let go, and how long a crashing one is left alone. Pure: no clock, no
+// I/O, so that test/pool/policy.test.ts can hold its rules against any situation. pool.ts acts on it.
+
+export interface PoolView {
+  /** Invocations in the waiting line. */
+  readonly waiting: number;
+  /** Instances on their way to ready. */
+  readonly starting: number;
+  /** For each instance that takes invocations: how long it has worked without finishing one; 0 when idle. */
+  readonly busyMs: readonly number[];
+  /** Every instance that is not gone yet: starting, taking invocations, or finishing. */
+  readonly held: number;
+  /** Invocations one instance runs at the same time. */
+  readonly concurrency: number;
+  /** `reuse: "never"`: an instance serves one invocation and is gone. */
+  readonly singleUse: boolean;
+  readonly min: number;
+  readonly max: number;
+  /** Usual duration of an invocation; null before the first one. */
+  readonly serviceMs: number | null;
+  /** Usual duration of a start. */
+  readonly startMs: number;
+}
+
+/**
+ * Instances to start beyond those starting; the machine's own limits come after (budget.ts). A start is worth its
+ * price only for what would still be waiting when it has finished, so a warm version does not start a herd for a line
+ * that drains in a millisecond, and a line behind slow invocations does not wait for them.
+ */
+export function startsWanted(view: PoolView): number {
+  const usable = view.starting + view.busyMs.length;
+  const forMin = view.min - usable;
+  const forLine = startsForLine(view) - view.starting;
+  return Math.max(0, Math.min(Math.max(forMin, forLine), view.max - view.held));
+}
+
+/** How many idle instances have outlived their use, given how long each has been idle. */
+export function retireCount(
+  idleMs: readonly number[],
+  view: Pick<PoolView, "starting" | "busyMs" | "min"> & { readonly idleTimeoutMs: number },
+): number {
+  const expired = idleMs.filter((ms) => ms >= view.idleTimeoutMs).length;
+  const spare = view.starting + view.busyMs.length - view.min;
+  return Math.max(0, Math.min(expired, spare));
+}
+
+const firstBackoffMs = 100;
+export const maxBackoffMs = 10_000;
+
+/** How long no instance is started after so many failures in a row. */
+export function backoffMs(failures: number): number {
+  return failures <= 0 ? 0 : Math.min(maxBackoffMs, firstBackoffMs * 2 ** (failures - 1));
+}
+
+/** A failure that may be the machine's fault is tried again this often before callers hear of it. */
+const patientFailures = 2;
+
+/** Whether callers should be refused instead of waiting for the next try: a module that throws will throw again. */
+export function isHopeless(failures: number, code: string): boolean {
+  return failures > patientFailures || (failures > 0 && code === "LOAD_FAILED");
+}
+
+/** Exponentially weighted mean; the weight of a sample halves after three more. */
+export function smooth(mean: number | null, sample: number): number {
+  return mean === null ? sample : mean + (sample - mean) * 0.2;
+}
+
+function startsForLine(view: PoolView): number {
+  if (view.singleUse) return view.waiting;
+  const serviceMs = Math.max(view.serviceMs ?? view.startMs, 0.01);
+  // Whoever has worked longer than usual is expected to take that long again.
+  const perMs = view.busyMs.reduce((sum, ms) => sum + view.concurrency / Math.max(serviceMs, ms), 0);
+  const left = view.waiting - perMs * view.startMs;
+  const roundsOfAStart = Math.max(1, view.startMs / serviceMs);
+  return left <= 0 ? 0 : Math.ceil(left / (view.concurrency * roundsOfAStart));
+}

@@ -1,0 +1,134 @@
+// Invocations that wait for an instance, first come first served, bounded by count and by the bytes they hold. An entry
+// leaves when it is taken, when its caller goes away, or at its deadline; each exactly once and in O(1).
+
+import { type ErrorFields, TsfnError } from "../errors.ts";
+import type { Answer, Invocation } from "../invocation.ts";
+import { now } from "../trace.ts";
+
+export interface LineLimits {
+  readonly maxWaiting: number;
+  readonly maxWaitingBytes: number;
+}
+
+/** Names whom the line is for, in errors. */
+export interface LineOwner {
+  readonly function: string;
+  readonly version: number;
+  /** How long an invocation waits at most. */
+  readonly timeoutMs: number;
+  /** Told of every invocation that leaves without an instance, before its caller is. */
+  refused(invocation: Invocation, reason: unknown): void;
+}
+
+export interface Waiting {
+  readonly invocation: Invocation;
+  readonly enqueuedAtMs: number;
+  /** Milliseconds on the clock of trace.ts. */
+  readonly deadlineMs: number;
+  readonly resolve: (answer: Answer | Promise<Answer>) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+interface Entry extends Waiting {
+  readonly timer: NodeJS.Timeout;
+  readonly onAbort: () => void;
+}
+
+export class WaitingLine {
+  readonly #owner: LineOwner;
+  readonly #limits: LineLimits;
+  // A Set keeps insertion order and removes from the middle in O(1).
+  readonly #entries = new Set<Entry>();
+  #heldBytes = 0;
+
+  constructor(owner: LineOwner, limits: LineLimits) {
+    this.#owner = owner;
+    this.#limits = limits;
+  }
+
+  get length(): number {
+    return this.#entries.size;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Resolves with what the taker of the entry resolves; rejects with CONCURRENCY_LIMIT when the line is full. */
+  wait(invocation: Invocation): Promise<Answer> {
+    const refusal = invocation.signal.aborted ? invocation.signal.reason : this.#whyFull(invocation);
+    if (refusal !== undefined) {
+      this.#owner.refused(invocation, refusal);
+      return Promise.reject(refusal);
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const enqueuedAtMs = now();
+    this.join({ invocation, enqueuedAtMs, deadlineMs: enqueuedAtMs + this.#owner.timeoutMs, resolve, reject });
+    return promise;
+  }
+
+  /** Adds an entry that was accepted already, maybe by another line: it keeps its deadline and is never refused. */
+  join(waiting: Waiting): void {
+    const remainingMs = Math.max(0, waiting.deadlineMs - now());
+    const entry: Entry = {
+      ...waiting,
+      timer: setTimeout(() => this.#fail(entry, this.#tooLate(entry)), remainingMs),
+      onAbort: () => this.#fail(entry, entry.invocation.signal.reason),
+    };
+    entry.timer.unref();
+    entry.invocation.signal.addEventListener("abort", entry.onAbort, { once: true });
+    this.#entries.add(entry);
+    this.#heldBytes += entry.invocation.heldBytes;
+  }
+
+  /** The longest waiting one; it is the taker's to settle from now on. */
+  take(): Waiting | undefined {
+    for (const entry of this.#entries) {
+      this.#leave(entry);
+      return entry;
+    }
+    return undefined;
+  }
+
+  rejectAll(reason: TsfnError): void {
+    for (const entry of [...this.#entries]) this.#fail(entry, reason);
+  }
+
+  #fail(entry: Entry, reason: unknown): void {
+    this.#leave(entry);
+    this.#owner.refused(entry.invocation, reason);
+    entry.reject(reason);
+  }
+
+  #leave(entry: Entry): void {
+    this.#entries.delete(entry);
+    this.#heldBytes -= entry.invocation.heldBytes;
+    clearTimeout(entry.timer);
+    entry.invocation.signal.removeEventListener("abort", entry.onAbort);
+  }
+
+  #whyFull(invocation: Invocation): TsfnError | undefined {
+    const { maxWaiting, maxWaitingBytes } = this.#limits;
+    const what = `${this.#owner.function}@${this.#owner.version} has`;
+    if (this.#entries.size >= maxWaiting) {
+      return this.#error("CONCURRENCY_LIMIT", `${what} ${this.#entries.size} invocations waiting, the limit`);
+    }
+    const bytes = this.#heldBytes + invocation.heldBytes;
+    if (bytes > maxWaitingBytes) {
+      const message = `${what} ${this.#heldBytes} bytes waiting; with this request ${bytes} of ${maxWaitingBytes} allowed`;
+      return this.#error("CONCURRENCY_LIMIT", message);
+    }
+    return undefined;
+  }
+
+  #tooLate(entry: Entry): TsfnError {
+    const waitedMs = Math.round(entry.deadlineMs - entry.enqueuedAtMs);
+    const message = `${this.#owner.function}@${this.#owner.version} had no free instance within ${waitedMs} ms`;
+    return this.#error("NO_CAPACITY", message);
+  }
+
+  #error(code: "CONCURRENCY_LIMIT" | "NO_CAPACITY", message: string): TsfnError {
+    const fields: ErrorFields = { function: this.#owner.function, version: this.#owner.version, retryAfterS: 1 };
+    return new TsfnError(code, message, fields);
+  }
+}
