@@ -1,0 +1,26 @@
+// The shapes of the admin API's answers as the commands read them. The server's OpenAPI document is their source; what
+// the runtime describes itself is taken from there.
+
+import type { DeployResult, FunctionDescription, FunctionSummary, InstanceDescription } from "../../runtime/index.ts";
+
+export interface ServerInfo {
+  readonly version: string;
+  readonly pid: number;
+  readonly wardenPid: number;
+  /** Of the public listener. */
+  readonly url: string;
+  readonly dataDir: string;
+  readonly uptimeS: number;
+}
+
+export interface FunctionList {
+  readonly functions: readonly ListedFunction[];
+}
+
+export type ListedFunction = FunctionSummary & { readonly url: string };
+export type InspectedFunction = FunctionDescription & { readonly url: string };
+export type Deployed = DeployResult & { readonly url: string };
+
+export interface InstanceList {
+  readonly instances: readonly InstanceDescription[];
+}

@@ -1,0 +1,30 @@
+// Every command with the line that help shows for it. Its file is loaded only when it is asked for, which keeps
+// `tsfn --help` fast. In the order in which a newcomer needs them.
+
+import type { Command } from "commander";
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly alias?: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+export interface CommandModule {
+  /** Adds arguments, options, examples and the action. */
+  configure(command: Command): void;
+}
+
+export const commands: readonly CommandEntry[] = [
+  { name: "dev", summary: "run functions here and reload them on save", load: () => import("./dev.ts") },
+  { name: "server", summary: "start, stop or look at the server", load: () => import("./server.ts") },
+  { name: "deploy", summary: "bundle a directory and make it answer", load: () => import("./deploy.ts") },
+  { name: "invoke", summary: "call a function", load: () => import("./invoke.ts") },
+  { name: "logs", summary: "show what a function logged", load: () => import("./logs.ts") },
+  { name: "list", alias: "ls", summary: "list the deployed functions", load: () => import("./list.ts") },
+  { name: "ps", summary: "list the running instances", load: () => import("./ps.ts") },
+  { name: "inspect", summary: "show everything about a function", load: () => import("./inspect.ts") },
+  { name: "restart", summary: "retire a function's instances", load: () => import("./restart.ts") },
+  { name: "rm", summary: "remove functions", load: () => import("./rm.ts") },
+  { name: "doctor", summary: "say what this machine lacks, and the remedy", load: () => import("./doctor.ts") },
+];

@@ -1,0 +1,132 @@
+// tsfn invoke: calls a function through the admin API and prints its answer's body as it arrives. An answer of the
+// function is data, whatever its status; an answer of tsfn itself (no such function, timeout, crash) is a failure.
+
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
+import type { Command } from "commander";
+import { TsfnError } from "../../../runtime/errors.ts";
+import { parseProblem, readText } from "../client.ts";
+import { contextOf, functionPath, withExamples } from "../context.ts";
+import { neutralise } from "../terminal.ts";
+
+interface InvokeOptions {
+  readonly data?: string;
+  readonly method?: string;
+  readonly header: readonly string[];
+  readonly path?: string;
+  readonly fail?: boolean;
+}
+
+export function configure(command: Command): void {
+  const collect = (text: string, earlier: readonly string[]): readonly string[] => [...earlier, text];
+  command
+    .argument("<name>", "the function")
+    .option("-d, --data <data>", "request body; @file reads a file, - reads stdin")
+    .option("-X, --method <method>", "default: POST with a body, else GET")
+    .option("-H, --header <header>", "a request header, `name: value`; may be repeated", collect, [])
+    .option("--path <path>", "path and query that the function sees", "/")
+    .option("--fail", "exit with 8 when the function answers 400 or above")
+    .action(async (name: string, options: InvokeOptions) => invoke(name, options, command));
+  withExamples(command, [
+    ["tsfn invoke hello", "GET, the body on stdout"],
+    [`tsfn invoke hello -d '{"name":"you"}'`, "POST some JSON"],
+    ["tsfn invoke echo -d @photo.jpg --fail > copy.jpg", "send a file, fail like a command"],
+  ]);
+}
+
+async function invoke(name: string, options: InvokeOptions, command: Command): Promise<void> {
+  const { output, client } = contextOf(command);
+  const body = await requestBody(options.data);
+  const response = await client().send({
+    method: (options.method ?? (body === undefined ? "GET" : "POST")).toUpperCase(),
+    path: functionPath(name, `/invoke${invocationPath(options.path ?? "/")}`),
+    headers: requestHeaders(options.header, options.data),
+    ...(body !== undefined && { body }),
+  });
+  await throwProblem(response);
+  if (output.json) output.document(await answerDocument(response));
+  else await printBody(response);
+  if (options.fail && (response.statusCode ?? 0) >= 400) {
+    output.note(`error: ${name} answered ${response.statusCode}`);
+    process.exitCode = 8;
+  }
+}
+
+async function requestBody(data: string | undefined): Promise<string | Readable | undefined> {
+  if (data === "-") return process.stdin;
+  if (!data?.startsWith("@")) return data;
+  // Opened here, so that a missing file is told before anything is sent.
+  const file = await open(data.slice(1)).catch((cause: Error) => {
+    throw new TsfnError("USAGE", `--data ${data}: ${cause.message}`, { cause });
+  });
+  return createReadStream("", { fd: file });
+}
+
+function invocationPath(path: string): string {
+  if (path.startsWith("/")) return path === "/" ? "" : path;
+  if (path.startsWith("?")) return path;
+  throw new TsfnError("USAGE", `--path is "${path}"; wanted it to begin with /`);
+}
+
+/** The type is guessed from what was typed, never from a file or a stream. */
+function requestHeaders(lines: readonly string[], data: string | undefined): Record<string, readonly string[]> {
+  const headers = new Map<string, string[]>();
+  for (const line of lines) {
+    const [, name, value] = /^([^:\s]+):\s*(.*)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) {
+      throw new TsfnError("USAGE", `--header is "${line}"; wanted name: value`);
+    }
+    headers.set(name.toLowerCase(), [...(headers.get(name.toLowerCase()) ?? []), value]);
+  }
+  if (data !== undefined && !headers.has("content-type")) headers.set("content-type", [guessType(data)]);
+  return Object.fromEntries(headers);
+}
+
+function guessType(data: string): string {
+  if (data === "-" || data.startsWith("@")) return "application/octet-stream";
+  return /^\s*[[{"]/.test(data) ? "application/json" : "text/plain;charset=utf-8";
+}
+
+/** tsfn's own failures carry no version that answered, or an error code of the catalogue in a problem document. */
+async function throwProblem(response: IncomingMessage): Promise<void> {
+  const isProblem = response.headers["content-type"]?.startsWith("application/problem+json") ?? false;
+  if (!isProblem || response.headers["x-tsfn-version"] !== undefined) return;
+  const text = await readText(response);
+  throw parseProblem(text) ?? new TsfnError("INTERNAL", `the server answered ${response.statusCode}: ${text}`);
+}
+
+async function answerDocument(response: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  const bytes = Buffer.concat(chunks);
+  const text = bytes.toString("utf8");
+  const exact = Buffer.from(text, "utf8").equals(bytes);
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    ...(exact ? { body: text } : { bodyBase64: bytes.toString("base64") }),
+  };
+}
+
+/** A terminal gets text that cannot drive it; a pipe or a file gets every byte as it came. */
+async function printBody(response: IncomingMessage): Promise<void> {
+  if (!process.stdout.isTTY) {
+    for await (const chunk of response) await write(chunk);
+    return;
+  }
+  let last = "\n";
+  response.setEncoding("utf8");
+  for await (const chunk of response) {
+    await write(neutralise(chunk));
+    last = chunk.at(-1) ?? last;
+  }
+  if (last !== "\n") await write("\n");
+}
+
+async function write(chunk: Uint8Array | string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  process.stdout.write(chunk, () => resolve());
+  await promise;
+}

@@ -1,0 +1,80 @@
+// The recipe of `tsfn dev`: a server of its own in a temporary directory, every function deployed to it and deployed
+// again on save, its logs on the terminal, and on any way out everything removed.
+
+import type { Settings } from "../../../runtime/config.ts";
+import { TsfnError } from "../../../runtime/errors.ts";
+import type { Output } from "../output.ts";
+import { findInstallation, requireRoot } from "../server/index.ts";
+import { onSignals } from "../signals.ts";
+import { followLogs } from "./follow.ts";
+import { openReloader, type Reloader } from "./reload.ts";
+import { type DevServer, openDevServer, requireFreePort } from "./server.ts";
+import { watchReloader } from "./watch.ts";
+
+export interface DevOptions {
+  readonly dirs: readonly string[];
+  readonly settings: Settings;
+  readonly output: Output;
+}
+
+/** Resolves with the exit code when a signal has come and nothing is left. @throws TsfnError */
+export async function runDev({ dirs, settings, output }: DevOptions): Promise<number> {
+  requireRoot("running functions");
+  const installation = findInstallation();
+  const reloaders = await Promise.all(dirs.map((dir) => openReloader(dir, output)));
+  await requireFreePort(settings.listen);
+
+  const { promise: interrupted, resolve: interrupt } = Promise.withResolvers<void>();
+  let server: DevServer | undefined;
+  using signals = onSignals((_signal, count) => {
+    interrupt();
+    if (count > 1) server?.end();
+  });
+  const over = new AbortController();
+  try {
+    requireDistinctNames(reloaders);
+    // The first build needs no server, and takes about as long as its start.
+    for (const reloader of reloaders) reloader.prebuild();
+    server = await openDevServer(settings, installation);
+    const serving = serve(server, reloaders, output, over.signal);
+    await Promise.race([interrupted, serving, server.lost]);
+  } finally {
+    over.abort();
+    await server?.close();
+    await Promise.all(reloaders.map((reloader) => reloader.dispose()));
+  }
+  return signals.first === "SIGTERM" ? 0 : 130;
+}
+
+/** Never resolves: it is over when the signal aborts. */
+async function serve(
+  server: DevServer,
+  reloaders: readonly Reloader[],
+  output: Output,
+  signal: AbortSignal,
+): Promise<never> {
+  await server.ready;
+  await Promise.all(
+    reloaders.map(async (reloader) => {
+      await reloader.deploy(server.client);
+      await watchReloader(reloader, server.client, signal);
+    }),
+  );
+  const broken = reloaders.filter(({ deployed }) => deployed === null).length;
+  output.note(broken === 0 ? "Waiting for changes; Ctrl-C ends it." : "Mend it and save; Ctrl-C ends it.");
+  await Promise.all(reloaders.map((reloader) => followLogs(server.client, reloader, output, signal)));
+  return await new Promise<never>(() => {});
+}
+
+function requireDistinctNames(reloaders: readonly Reloader[]): void {
+  const seen = new Map<string, string>();
+  for (const { dir, name } of reloaders) {
+    const other = seen.get(name);
+    if (other !== undefined) {
+      throw new TsfnError("USAGE", `${other} and ${dir} are both named "${name}"; wanted a name for each`, {
+        hint: `Set "name" in one of the tsfn.json files`,
+      });
+    }
+    seen.set(name, dir);
+  }
+}

@@ -1,0 +1,119 @@
+// One function under `tsfn dev`: built, uploaded, and told about. A version that does not build, load or fit is told
+// in full, and the one before it keeps answering.
+
+import { resolve } from "node:path";
+import {
+  type Bundle,
+  type Bundler,
+  createBundler,
+  type FunctionSource,
+  loadSource,
+  packFunction,
+} from "../../../runtime/catalog/index.ts";
+import { asTsfnError, toProblem } from "../../../runtime/errors.ts";
+import { now } from "../../../runtime/trace.ts";
+import type { Deployed } from "../answers.ts";
+import type { Client } from "../client.ts";
+import { functionPath } from "../context.ts";
+import type { Output } from "../output.ts";
+import { reportError } from "../report-error.ts";
+import { inDirectory } from "../source-places.ts";
+import { formatMs, styled } from "../terminal.ts";
+
+export interface Reloader {
+  /** Absolute. */
+  readonly dir: string;
+  readonly name: string;
+  /** What answers now; null when nothing ever did. */
+  readonly deployed: Deployed | null;
+  /** Files outside `dir` that the last build read. */
+  readonly outsideInputs: readonly string[];
+  /** Begins to build what the next `deploy` will upload. */
+  prebuild(): void;
+  /** Builds and uploads what is in the directory now. Failures are told, never thrown. */
+  deploy(client: Client): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+interface Built {
+  readonly source: FunctionSource;
+  readonly bundle: Bundle;
+}
+
+/** @throws TsfnError when there is no function in `dir`. */
+export async function openReloader(dir: string, output: Output): Promise<Reloader> {
+  let source = await loadSource(dir).catch((thrown) => inDirectory(dir, thrown));
+  let bundler: Bundler | undefined;
+  let deployed: Deployed | null = null;
+  let prebuilt: Promise<Built> | undefined;
+
+  const build = async (): Promise<Built> => {
+    const { entry } = source;
+    source = await loadSource(dir);
+    if (source.entry !== entry) {
+      await bundler?.dispose();
+      bundler = undefined;
+    }
+    bundler ??= await createBundler(source);
+    return { source, bundle: await bundler.rebuild() };
+  };
+
+  const upload = async (client: Client, built: Built): Promise<Deployed> =>
+    await client.json<Deployed>({
+      method: "PUT",
+      path: functionPath(built.source.manifest.name),
+      headers: { "content-type": "application/x-tar" },
+      body: packFunction(built.bundle, built.source.manifestText),
+    });
+
+  return {
+    dir: resolve(dir),
+    get name() {
+      return source.manifest.name;
+    },
+    get deployed() {
+      return deployed;
+    },
+    get outsideInputs() {
+      return bundler?.inputs.filter((path) => !path.startsWith(`${source.dir}/`)) ?? [];
+    },
+    prebuild() {
+      prebuilt = build();
+      // Told by the deploy that uses it.
+      prebuilt.catch(() => {});
+    },
+    async deploy(client) {
+      const startedAtMs = now();
+      try {
+        const pending = prebuilt ?? build();
+        prebuilt = undefined;
+        const before = deployed;
+        deployed = await upload(client, await pending);
+        tellDeployed(deployed, before, now() - startedAtMs, output);
+        if (before !== null && before.name !== deployed.name) {
+          await client.json<void>({ method: "DELETE", path: functionPath(before.name) });
+        }
+      } catch (thrown) {
+        tellFailed(await inDirectory(dir, thrown).catch((told: unknown) => told), deployed, output);
+      }
+    },
+    async dispose() {
+      await prebuilt?.catch(() => {});
+      await bundler?.dispose();
+    },
+  };
+}
+
+function tellDeployed(deployed: Deployed, before: Deployed | null, tookMs: number, output: Output): void {
+  const { name, version, url, unchanged } = deployed;
+  output.document({ event: "deployed", ...deployed, tookMs: Math.round(tookMs * 10) / 10 });
+  if (before === null || before.url !== url) output.line(url);
+  if (unchanged && before !== null) output.note(`${name}@${version} is unchanged`);
+  else output.note(`${styled("green", `${name}@${version}`)} in ${formatMs(tookMs)}`);
+}
+
+function tellFailed(thrown: unknown, deployed: Deployed | null, output: Output): void {
+  if (output.json) output.document({ event: "failed", ...toProblem(asTsfnError(thrown)) });
+  else reportError(thrown, { json: false });
+  if (deployed !== null) output.note(`${deployed.name}@${deployed.version} still answers.`);
+}

@@ -1,0 +1,96 @@
+// The server of `tsfn dev`: in a temporary directory that is removed with it, ending with this process whatever
+// happens to it.
+
+import { once } from "node:events";
+import { chmod, mkdtemp, open, readFile, realpath, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Address, Settings } from "../../../runtime/config.ts";
+import { isErrno, TsfnError } from "../../../runtime/errors.ts";
+import type { ServerInfo } from "../answers.ts";
+import type { Client } from "../client.ts";
+import { type Installation, launchServer, prepareDirectories } from "../server/index.ts";
+
+export interface DevServer {
+  readonly client: Client;
+  /** Resolves when it answers. @throws TsfnError */
+  readonly ready: Promise<ServerInfo>;
+  /** Rejects when the server ends unasked. Never resolves. */
+  readonly lost: Promise<never>;
+  /** Ends it at once, what is in flight is lost; `close` then need not wait. */
+  end(): void;
+  /** Ends it and removes its directory; resolves when nothing is left. */
+  close(): Promise<void>;
+}
+
+/** Checked before anything is made, so that the usual mistake costs nothing. @throws TsfnError LISTEN_FAILED */
+export async function requireFreePort({ host, port }: Address): Promise<void> {
+  const probe = createServer();
+  try {
+    probe.listen({ host, port, exclusive: true });
+    await once(probe, "listening");
+  } catch (cause) {
+    const why = isErrno(cause, "EADDRINUSE") ? "something else listens there" : (cause as Error).message;
+    throw new TsfnError("LISTEN_FAILED", `${host}:${port}: ${why}`, { hint: "Choose another with --port", cause });
+  }
+  probe.close();
+  await once(probe, "close");
+}
+
+export async function openDevServer(wanted: Settings, installation: Installation): Promise<DevServer> {
+  const directory = await mkdtemp(join(await realpath(tmpdir()), "tsfn-dev-"));
+  try {
+    // tsfnd passes through, others see nothing.
+    await chmod(directory, 0o711);
+    const settings = { ...wanted, dataDir: join(directory, "data"), adminSocket: join(directory, "run/admin.sock") };
+    return await launch(directory, settings, installation);
+  } catch (thrown) {
+    await rm(directory, { recursive: true, force: true });
+    throw thrown;
+  }
+}
+
+async function launch(directory: string, settings: Settings, installation: Installation): Promise<DevServer> {
+  const prepared = await prepareDirectories(settings);
+  const errorPath = join(directory, "server.err");
+  await using log = await open(join(directory, "server.log"), "a", 0o600);
+  await using errors = await open(errorPath, "a", 0o600);
+  const server = launchServer({
+    prepared,
+    installation,
+    stdio: ["ignore", log.fd, errors.fd],
+    dieWithParent: true,
+    readComplaint: () => readFile(errorPath, "utf8"),
+  });
+  let closing = false;
+  let info: ServerInfo | undefined;
+  const ready = server.ready.then((found) => {
+    info = found;
+    return found;
+  });
+  const lost = ready.then(async () => {
+    const status = await server.ended;
+    if (closing) return await new Promise<never>(() => {});
+    const told = (await readFile(errorPath, "utf8")).trim() || "it said nothing";
+    throw new TsfnError("WARDEN_LOST", `the server ended with status ${status}: ${told}`, { hint: "Run it again" });
+  });
+  const end = (): void => {
+    // Without tsfnd the warden removes every sandbox and ends; it must not be killed itself.
+    if (info !== undefined && server.child.exitCode === null) process.kill(info.pid, "SIGKILL");
+  };
+  return {
+    client: server.client,
+    ready,
+    lost,
+    end,
+    async close() {
+      closing = true;
+      server.child.kill("SIGTERM");
+      const patience = setTimeout(end, settings.graceMs + 3_000);
+      await server.ended;
+      clearTimeout(patience);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

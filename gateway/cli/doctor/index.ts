@@ -1,0 +1,1 @@
+export { type Finding, type Health, isHealthy, runChecks } from "./checks.ts";

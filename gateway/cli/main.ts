@@ -1,0 +1,26 @@
+// The end of the command line's process: runs the program, prints what failed, decides the exit code. The launcher
+// beside it (tsfn) starts this file; program.ts is next.
+
+import { runProgram, wantsJson } from "./program.ts";
+import { reportError } from "./report-error.ts";
+
+const args = process.argv.slice(2);
+
+// Commands that have something to clean up listen too, and end by themselves.
+process.on("SIGINT", () => {
+  if (process.listenerCount("SIGINT") === 1) process.exit(130);
+});
+
+// `tsfn logs | head` is no failure: the reader has enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? (process.exitCode ?? 0) : 1);
+});
+
+try {
+  await runProgram(args);
+} catch (thrown) {
+  process.exitCode = reportError(thrown, { json: wantsJson(args) });
+}
+
+// Explicit, because a library's open handle must not keep a finished command; after what was written has left.
+process.stdout.write("", () => process.exit());

@@ -1,0 +1,78 @@
+// The command line as commander sees it: global options, one subcommand per entry of commands/, and how its mistakes
+// become ours. Only the commands named in the arguments are loaded.
+
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { TsfnError } from "../../runtime/errors.ts";
+import { type CommandEntry, commands } from "./commands/index.ts";
+import { withExamples } from "./context.ts";
+
+/** @param args without the node and the script. @throws TsfnError; help and the version are printed, not thrown. */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  const program = await buildProgram(args);
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    if (thrown.code === "commander.helpDisplayed" || thrown.code === "commander.version") return;
+    if (thrown.code === "commander.help") throw new TsfnError("USAGE", `a command is missing after: ${spelled(args)}`);
+    throw usageError(thrown, args);
+  }
+}
+
+/** Known before anything is parsed, because a mistake in parsing is reported as JSON too. */
+export function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return args.slice(0, end === -1 ? args.length : end).includes("--json");
+}
+
+async function buildProgram(args: readonly string[]): Promise<Command> {
+  const program = new Command("tsfn")
+    .description("Serverless functions in real Linux containers.")
+    .option("--json", "print JSON: one document, or one per line where a command streams")
+    .option("--server <address>", "admin socket or URL of the server (env: TSFN_SERVER)")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .configureHelp({ showGlobalOptions: true })
+    // Errors are thrown to main.ts, which prints one block for every kind of failure.
+    .configureOutput({ outputError: () => {} })
+    .exitOverride();
+  for (const entry of commands) await addCommand(program, entry, args);
+  return withExamples(program, [
+    ["tsfn dev ./functions/hello", "try a function, reload it on save"],
+    ["sudo tsfn server start", "start the server in the background"],
+    ["tsfn deploy ./functions/hello", "deploy to it"],
+  ]);
+}
+
+async function addCommand(program: Command, entry: CommandEntry, args: readonly string[]): Promise<void> {
+  const command = program.command(entry.name).summary(entry.summary).description(sentence(entry.summary));
+  if (entry.alias !== undefined) command.alias(entry.alias);
+  // A name may be an argument of another command: that one is then loaded for nothing, and no harm is done.
+  if (args.includes(entry.name) || (entry.alias !== undefined && args.includes(entry.alias))) {
+    (await entry.load()).configure(command);
+  }
+}
+
+function usageError({ message }: CommanderError, args: readonly string[]): TsfnError {
+  const detail = message.replace(/^error: /, "").replace(/\n\((Did you mean .*\?)\)/, "; did you mean $1");
+  const named = commands.find(
+    ({ name, alias }) => args.includes(name) || (alias !== undefined && args.includes(alias)),
+  );
+  const hint = `See ${["tsfn", named?.name, "--help"].filter(Boolean).join(" ")}`;
+  return new TsfnError("USAGE", detail.replace("did you mean Did you mean", "did you mean"), { hint });
+}
+
+function spelled(args: readonly string[]): string {
+  return ["tsfn", ...args].join(" ");
+}
+
+function sentence(summary: string): string {
+  return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

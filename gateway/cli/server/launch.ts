@@ -1,0 +1,117 @@
+// Starts the warden, which starts tsfnd, and waits until the server answers or has given up. Whoever launches a server
+// decides what its streams are; background.ts, foreground.ts and dev/ differ in little else.
+
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { constants } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { catalogue, type ErrorCode, TsfnError } from "../../../runtime/errors.ts";
+import type { ServerInfo } from "../answers.ts";
+import { type Client, openClient } from "../client.ts";
+import { parseErrorBlock } from "../report-error.ts";
+import { type Installation, insideProgram } from "./installation.ts";
+import type { Prepared } from "./prepare.ts";
+
+export interface LaunchOptions {
+  readonly prepared: Prepared;
+  readonly installation: Installation;
+  readonly stdio: StdioOptions;
+  /** The server ends when this process does, however that happens. */
+  readonly dieWithParent: boolean;
+  /** What the server wrote to stderr, read when it ended before it was ready. */
+  readonly readComplaint: () => Promise<string>;
+}
+
+export interface RunningServer {
+  /** The warden. */
+  readonly child: ChildProcess;
+  readonly client: Client;
+  /** Resolves when the warden is gone, with its exit status; 128 + n for a signal. Never rejects. */
+  readonly ended: Promise<number>;
+  /** Resolves when the server answers. @throws TsfnError what the server said when it gave up */
+  readonly ready: Promise<ServerInfo>;
+}
+
+/** @throws TsfnError SERVER_RUNNING when a server answers on the socket. */
+export async function requireFreeSocket(adminSocket: string): Promise<void> {
+  const info = await askInfo(openClient(adminSocket));
+  if (info === null) return;
+  throw new TsfnError("SERVER_RUNNING", `${adminSocket} is answered by pid ${info.pid}, which serves ${info.url}`, {
+    hint: `Stop it with: tsfn server stop --server ${adminSocket}`,
+  });
+}
+
+export function launchServer({ prepared, installation, ...options }: LaunchOptions): RunningServer {
+  const child = spawn(installation.wardenPath, wardenArguments(prepared, installation, options.dieWithParent), {
+    cwd: "/",
+    // A session of its own: a terminal's Ctrl-C reaches only us, and we end the server in order.
+    detached: true,
+    env: cleanEnvironment(process.env),
+    stdio: options.stdio,
+  });
+  const { promise: ended, resolve } = Promise.withResolvers<number>();
+  let failure: Error | undefined;
+  child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  child.once("error", (error) => {
+    failure = error;
+    resolve(1);
+  });
+  const client = openClient(prepared.settings.adminSocket);
+  const ready = waitUntilReady(client, ended).then(async (outcome) => {
+    if (typeof outcome !== "number") return outcome;
+    throw complaint(failure?.message ?? (await options.readComplaint()), outcome);
+  });
+  return { child, client, ended, ready };
+}
+
+function wardenArguments(prepared: Prepared, installation: Installation, dieWithParent: boolean): string[] {
+  const { id, uid, gid, runDir, settings } = prepared;
+  const inside = (path: string): string => insideProgram(path, installation, settings.dataDir);
+  return [
+    ...["--id", id, "--data-dir", settings.dataDir, "--run-dir", runDir],
+    ...["--user", String(uid), "--group", String(gid), "--program", installation.programDir],
+    ...(dieWithParent ? ["--die-with-parent"] : []),
+    ...["--", inside(installation.nodePath), inside(installation.daemonPath), "--settings", JSON.stringify(settings)],
+  ];
+}
+
+/** Nothing of the starter's environment reaches the daemon but what concerns every process of a machine. */
+function cleanEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = ["LANG", "TZ"].filter((name) => env[name] !== undefined).map((name) => [name, env[name]]);
+  return { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ...Object.fromEntries(kept) };
+}
+
+/** The server's own account of itself, or the exit status of one that ended. */
+async function waitUntilReady(client: Client, ended: Promise<number>): Promise<ServerInfo | number> {
+  const gone = ended.then((status) => ({ status }));
+  for (;;) {
+    const info = await Promise.race([askInfo(client), gone]);
+    if (info !== null) return "status" in info ? info.status : info;
+    const early = await Promise.race([sleep(5), gone]);
+    if (early !== undefined) return early.status;
+  }
+}
+
+/** null while nobody answers, or answers that it is not ready. */
+async function askInfo(client: Client): Promise<ServerInfo | null> {
+  try {
+    await client.json<unknown>({ method: "GET", path: "/readyz" });
+    return await client.json<ServerInfo>({ method: "GET", path: "/v1/info" });
+  } catch (thrown) {
+    if (!(thrown instanceof TsfnError)) throw thrown;
+    if (thrown.code === "SERVER_UNREACHABLE" || thrown.status === 503) return null;
+    throw thrown;
+  }
+}
+
+/** tsfnd prints an error block, the warden one line; both end with an exit status of the catalogue. */
+function complaint(text: string, status: number): TsfnError {
+  const told = parseErrorBlock(text);
+  if (told !== null) return told;
+  const codes = new Map<number, ErrorCode>([
+    [4, "NOT_ALLOWED"],
+    [6, "DATA_DIR_IN_USE"],
+  ]);
+  const code = codes.get(status) ?? "SERVER_FAILED";
+  const line = text.trim().split("\n").slice(-20).join("\n") || `it ended with status ${status} and said nothing`;
+  return new TsfnError(code, line, { hint: catalogue[code].hint });
+}

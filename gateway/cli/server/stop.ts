@@ -1,0 +1,30 @@
+// Stops a server through its admin API and waits until its last process is gone, so that a start may follow at once.
+
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isErrno } from "../../../runtime/errors.ts";
+import type { ServerInfo } from "../answers.ts";
+import type { Client } from "../client.ts";
+
+/** Resolves when the warden is gone. @throws TsfnError SERVER_UNREACHABLE when there is none to stop */
+export async function stopServer(client: Client): Promise<ServerInfo> {
+  const info = await client.json<ServerInfo>({ method: "GET", path: "/v1/info" });
+  const startedAt = await startTime(info.wardenPid);
+  await client.json<unknown>({ method: "POST", path: "/v1/shutdown" });
+  // A number alone may be given to another process; with its start time it names one.
+  while (startedAt !== null && (await startTime(info.wardenPid)) === startedAt) await sleep(5);
+  return info;
+}
+
+/** Field 22 of /proc/<pid>/stat, in clock ticks since boot; null when it is gone, or a zombie that only has to be reaped. */
+async function startTime(pid: number): Promise<string | null> {
+  try {
+    const text = await readFile(`/proc/${pid}/stat`, "utf8");
+    // The name may hold anything, parentheses and blanks too; after its end the fields are plain.
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? null : (fields[19] ?? null);
+  } catch (thrown) {
+    if (isErrno(thrown, "ENOENT") || isErrno(thrown, "ESRCH")) return null;
+    throw thrown;
+  }
+}
