@@ -3,8 +3,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { ExecutionContext } from "ava";
 import { root } from "../architecture/tree.ts";
+
+/** Whoever undoes what was made when it is done: a test, or a benchmark. */
+export interface Owner {
+  teardown(undo: () => unknown): void;
+}
 
 /** Path of one of functions/, by name. */
 export function example(name: string): string {
@@ -12,19 +16,14 @@ export function example(name: string): string {
 }
 
 /** A new directory with these files; removed when the test is over. Keys are relative paths. */
-export function functionDirectory(t: ExecutionContext, files: Readonly<Record<string, string>>): string {
+export function functionDirectory(t: Owner, files: Readonly<Record<string, string>>): string {
   const directory = temporaryDirectory(t);
   for (const [path, content] of Object.entries(files)) writeSource(directory, path, content);
   return directory;
 }
 
 /** A function with a manifest of this name and limits, whose `fetch` has this body. */
-export function functionOf(
-  t: ExecutionContext,
-  manifest: Readonly<Record<string, unknown>>,
-  body: string,
-  head = "",
-): string {
+export function functionOf(t: Owner, manifest: Readonly<Record<string, unknown>>, body: string, head = ""): string {
   return functionDirectory(t, {
     "tsfn.json": JSON.stringify(manifest),
     "index.ts": `${head}\nexport default { async fetch(request: Request): Promise<Response> { ${body} } };\n`,
@@ -36,7 +35,7 @@ export function writeSource(directory: string, path: string, content: string): v
   writeFileSync(join(directory, path), content);
 }
 
-export function temporaryDirectory(t: ExecutionContext): string {
+export function temporaryDirectory(t: Owner): string {
   const directory = mkdtempSync(join(tmpdir(), "tsfn-test-"));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
   return directory;

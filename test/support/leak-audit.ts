@@ -1,9 +1,9 @@
 // The leak audit: proves that a server left nothing behind. Everything it looks for is scoped by the server's id, data
 // directory, uids and namespaces, so that audits of several servers run side by side on one machine.
 
-import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { cgroupMounts, cgroupName } from "./cgroups.ts";
 import { descriptorsOf, entriesOf, listProcesses, namespacesOf, processTree, readProc } from "./processes.ts";
 import { until } from "./until.ts";
 
@@ -21,7 +21,7 @@ const firstSandboxUid = 0x4000_0000;
 
 /** @param directory the data directory, without symbolic links; it need not exist yet */
 export function createLeakAudit(directory: string): LeakAudit {
-  const id = createHash("sha256").update(directory).digest("hex").slice(0, 8);
+  const group = cgroupName(directory);
   const host = new Set(namespacesOf("self").values());
   const namespaces = new Set<number>();
   const uidBlocks = new Set<number>();
@@ -30,7 +30,7 @@ export function createLeakAudit(directory: string): LeakAudit {
   const isOurs = ({ pid, uid, commandLine, cgroups }: ReturnType<typeof listProcesses>[number]): boolean =>
     pid !== process.pid &&
     (commandLine.includes(`${directory}/`) ||
-      cgroups.includes(`/tsfn-${id}`) ||
+      cgroups.includes(`/${group}`) ||
       (uid >= firstSandboxUid && uidBlocks.has(uid >>> 24)) ||
       [...namespacesOf(pid).values()].some((inode) => namespaces.has(inode)));
 
@@ -38,11 +38,9 @@ export function createLeakAudit(directory: string): LeakAudit {
     ...listProcesses()
       .filter((entry) => isOurs(entry) || (pids.has(entry.pid) && entry.state === "Z"))
       .map(({ pid, state, name, commandLine }) => `process ${pid} (${state}) ${commandLine || name}`),
-    ...cgroupRoots().flatMap((root) =>
-      entriesOf(root)
-        .filter((name) => name === `tsfn-${id}`)
-        .map((name) => `cgroup ${join(root, name)}`),
-    ),
+    ...cgroupMounts()
+      .filter(({ path }) => entriesOf(path).includes(group))
+      .map(({ path }) => `cgroup ${join(path, group)}`),
     ...mountsBelow(directory).map((line) => `mount ${line}`),
     ...pinnedNamespaces(namespaces).map((line) => `namespace ${line}`),
     ...socketsBelow(directory).map((path) => `socket ${path}`),
@@ -64,14 +62,6 @@ export function createLeakAudit(directory: string): LeakAudit {
       });
     },
   };
-}
-
-/** Where each hierarchy is mounted, whatever its version. */
-export function cgroupRoots(): string[] {
-  return readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .filter((line) => / - cgroup2? /.test(line))
-    .flatMap((line) => line.split(" ")[4] ?? []);
 }
 
 /** Every descriptor that a process holds; for comparing before and after. */

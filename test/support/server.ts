@@ -7,9 +7,8 @@ import { chmodSync, realpathSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
-import type { ExecutionContext } from "ava";
 import { type CommandOptions, type CommandResult, runCommand, spawnCommand } from "./command.ts";
-import { temporaryDirectory } from "./function-directory.ts";
+import { type Owner, temporaryDirectory } from "./function-directory.ts";
 import { createLeakAudit, type LeakAudit } from "./leak-audit.ts";
 import { isAlive } from "./processes.ts";
 import { until } from "./until.ts";
@@ -48,7 +47,7 @@ export interface ServerOptions {
   readonly base?: string;
 }
 
-export async function startServer(t: ExecutionContext, options: ServerOptions = {}): Promise<Server> {
+export async function startServer(t: Owner, options: ServerOptions = {}): Promise<Server> {
   const base = options.base ?? temporaryDirectory(t);
   chmodSync(base, 0o711);
   const dataDir = join(realpathSync(base), "data");

@@ -1,0 +1,31 @@
+// A raw HTTP exchange that notes when the first byte of the answer arrives; no client library in between.
+
+import { once } from "node:events";
+import { connect } from "node:net";
+import { now } from "../runtime/trace.ts";
+
+export interface FirstByte {
+  /** On the clock of `now`: the last byte of the request was handed to the kernel. */
+  readonly sentAtMs: number;
+  readonly firstByteAtMs: number;
+  /** Status line and headers. */
+  readonly head: string;
+}
+
+/** @param onFirstByte is called before anything else happens, to read meters at that moment */
+export async function getFirstByte(port: number, path: string, onFirstByte: () => void): Promise<FirstByte> {
+  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  try {
+    await once(socket, "connect");
+    const sentAtMs = now();
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    const [first] = (await once(socket, "data")) as [Buffer];
+    const firstByteAtMs = now();
+    onFirstByte();
+    let text = first.toString("latin1");
+    for await (const piece of socket as AsyncIterable<Buffer>) text += piece.toString("latin1");
+    return { sentAtMs, firstByteAtMs, head: text.slice(0, text.indexOf("\r\n\r\n")) };
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,58 @@
+// What a list of samples says: percentiles, and the ratio of two medians with its interval. Single figures lie on a
+// shared machine, so nothing here is reported without its spread.
+
+export interface Summary {
+  readonly count: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface Ratio {
+  readonly value: number;
+  /** 95 % interval, by resampling both sides. */
+  readonly low: number;
+  readonly high: number;
+}
+
+export function summarize(samples: readonly number[]): Summary {
+  const sorted = ascending(samples);
+  return {
+    count: sorted.length,
+    p50: percentile(sorted, 0.5),
+    p99: percentile(sorted, 0.99),
+    min: percentile(sorted, 0),
+    max: percentile(sorted, 1),
+  };
+}
+
+/** Of the medians: `numerator` took so many times as much as `denominator`. */
+export function medianRatio(numerator: readonly number[], denominator: readonly number[]): Ratio {
+  const resampled = ascending(
+    Array.from({ length: 2_000 }, () => median(resample(numerator)) / median(resample(denominator))),
+  );
+  return {
+    value: median(numerator) / median(denominator),
+    low: percentile(resampled, 0.025),
+    high: percentile(resampled, 0.975),
+  };
+}
+
+/** Nearest rank: always a sample that was really seen. */
+export function percentile(sorted: readonly number[], fraction: number): number {
+  const index = Math.max(0, Math.ceil(fraction * sorted.length) - 1);
+  return sorted[index] ?? Number.NaN;
+}
+
+function median(samples: readonly number[]): number {
+  return percentile(ascending(samples), 0.5);
+}
+
+function resample(samples: readonly number[]): number[] {
+  return samples.map(() => samples[Math.floor(Math.random() * samples.length)] ?? Number.NaN);
+}
+
+function ascending(samples: readonly number[]): number[] {
+  return [...samples].sort((a, b) => a - b);
+}

@@ -1,0 +1,25 @@
+// Where a server's cgroups are: one directory named after the server's id at the root of every hierarchy, whatever its
+// version, with one directory per sandbox below.
+
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+export interface CgroupMount {
+  readonly type: "cgroup" | "cgroup2";
+  readonly path: string;
+}
+
+/** Name of a server's directory in every hierarchy. @param dataDir without symbolic links */
+export function cgroupName(dataDir: string): string {
+  return `tsfn-${createHash("sha256").update(dataDir).digest("hex").slice(0, 8)}`;
+}
+
+export function cgroupMounts(): CgroupMount[] {
+  return readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .flatMap((line) => {
+      const [front = "", back = ""] = line.split(" - ");
+      const [path, type] = [front.split(" ")[4], back.split(" ")[0]];
+      return path !== undefined && (type === "cgroup" || type === "cgroup2") ? [{ type, path }] : [];
+    });
+}
