@@ -1,0 +1,82 @@
+// The base layers of a runtime: Node with the host's C libraries and what those expect to find (host-files.ts), and above
+// it the guest. Building the first takes a second, so its digest is remembered by what it was made from.
+
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { asTsfnError, isErrno } from "../errors.ts";
+import { buildGuest } from "../guest/index.ts";
+import type { LayerDigest } from "../sandbox/index.ts";
+import { copyHostFiles, findHostFiles, fingerprint, type HostFile } from "./host-files.ts";
+import type { LayerStore } from "./store.ts";
+import { systemFiles, writeSystemFiles } from "./system-files.ts";
+
+export interface BaseLayerOptions {
+  readonly runtime: "node26";
+  /** Where base-layers.json is kept. */
+  readonly stateDir: string;
+}
+
+/** Directories that every sandbox mounts over or gives to the function; a layer below cannot make them links. */
+const mountPoints = ["app", "tmp", "proc", "dev", "run", "home"];
+
+/** Topmost first. The layers are held in the store for good. @throws TsfnError DISK_FULL, INTERNAL */
+export async function ensureBaseLayers(store: LayerStore, options: BaseLayerOptions): Promise<readonly LayerDigest[]> {
+  try {
+    return await Promise.all([ensureGuestLayer(store), ensureRuntimeLayer(store, options)]);
+  } catch (error) {
+    throw asTsfnError(error);
+  }
+}
+
+// Small and quick, so it is put anew at every start; the store knows whether it has it.
+async function ensureGuestLayer(store: LayerStore): Promise<LayerDigest> {
+  const [guest, staged] = await Promise.all([buildGuest(), store.stage()]);
+  for (const name of mountPoints) await mkdir(join(staged, name));
+  await mkdir(join(staged, "opt/tsfn"), { recursive: true });
+  await writeFile(join(staged, "opt/tsfn/guest.mjs"), guest);
+  return (await store.put(staged)).digest;
+}
+
+async function ensureRuntimeLayer(store: LayerStore, options: BaseLayerOptions): Promise<LayerDigest> {
+  const files = await findHostFiles(options.runtime);
+  const memory = join(options.stateDir, "base-layers.json");
+  const key = `${options.runtime} ${await fingerprint(files, JSON.stringify([...systemFiles]))}`;
+  const remembered = (await readMemory(memory)).get(key);
+  if (remembered !== undefined && store.get(remembered) !== undefined) {
+    store.hold(remembered);
+    return remembered;
+  }
+  const { digest } = await store.put(await stageRuntime(store, files));
+  await writeMemory(memory, new Map([[key, digest]]));
+  return digest;
+}
+
+async function stageRuntime(store: LayerStore, files: readonly HostFile[]): Promise<string> {
+  const staged = await store.stage();
+  await Promise.all([copyHostFiles(files, staged), writeSystemFiles(staged)]);
+  return staged;
+}
+
+// Only a memory: when it is lost or damaged, the layer is built again.
+async function readMemory(path: string): Promise<Map<string, LayerDigest>> {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    if (isErrno(error, "ENOENT")) return "{}";
+    throw error;
+  });
+  return new Map(Object.entries(parseOrEmpty(text)).filter(([, digest]) => typeof digest === "string"));
+}
+
+function parseOrEmpty(text: string): Record<string, LayerDigest> {
+  try {
+    return Object(JSON.parse(text)) as Record<string, LayerDigest>;
+  } catch {
+    // A power loss may have torn it.
+    return {};
+  }
+}
+
+async function writeMemory(path: string, memory: ReadonlyMap<string, LayerDigest>): Promise<void> {
+  const aside = `${path}.new`;
+  await writeFile(aside, `${JSON.stringify(Object.fromEntries(memory), null, 2)}\n`);
+  await rename(aside, path);
+}

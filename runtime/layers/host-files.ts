@@ -1,0 +1,146 @@
+// What a runtime's base layer takes from this machine: the Node of tsfn's own package, the C libraries that Node is linked
+// with, certificates and time zones. base.ts puts them together.
+
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { copyFile, lstat, mkdir, readdir, readlink, stat, symlink } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { isErrno, TsfnError } from "../errors.ts";
+
+export interface HostFile {
+  /** Absolute, on this machine; links are followed. */
+  readonly from: string;
+  /** Absolute, inside the layer. */
+  readonly to: string;
+}
+
+const nodePath = "/usr/local/bin/node";
+// The names are part of each architecture's ABI.
+const loaders: ReadonlyMap<string, string> = new Map([
+  ["x64", "/lib64/ld-linux-x86-64.so.2"],
+  ["arm64", "/lib/ld-linux-aarch64.so.1"],
+]);
+/** glibc loads these by name at run time, so that they are not in the list of what Node is linked with. */
+const lateLibraries = ["libresolv.so.2", "libnss_files.so.2", "libnss_dns.so.2"];
+const certificatePaths = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+];
+const certificatesPath = "/etc/ssl/certs/ca-certificates.crt";
+const zoneinfoPath = "/usr/share/zoneinfo";
+/** Copies of the other zones with different leap seconds, and links to the machine's own zone. */
+const zonesLeftOut = new Set(["posix", "right", "localtime", "posixrules"]);
+
+/** @throws TsfnError INTERNAL when this installation has no Node for the runtime, or its libraries are not found */
+export async function findHostFiles(runtime: "node26"): Promise<readonly HostFile[]> {
+  const node = findNode(runtime);
+  const libraries = await findLibraries(node);
+  const certificates = await firstExisting(certificatePaths);
+  return [
+    { from: node, to: nodePath },
+    ...libraries,
+    ...(certificates === undefined ? [] : [{ from: certificates, to: certificatesPath }]),
+  ];
+}
+
+/** Changes whenever a layer made from these files, and from `rest`, would. */
+export async function fingerprint(files: readonly HostFile[], rest: string): Promise<string> {
+  const zones = [zoneinfoPath, join(zoneinfoPath, "tzdata.zi")].map((path) => ({ from: path, to: path }));
+  const facts = await Promise.all(
+    [...files, ...zones].map(async ({ from, to }) => {
+      const stats = await stat(from, { bigint: true }).catch(ignoreMissing);
+      return [from, to, String(stats?.size), String(stats?.mtimeNs)];
+    }),
+  );
+  return createHash("sha256")
+    .update(JSON.stringify([facts, rest]))
+    .digest("hex");
+}
+
+export async function copyHostFiles(files: readonly HostFile[], root: string): Promise<void> {
+  for (const { to } of files) await mkdir(join(root, dirname(to)), { recursive: true });
+  await Promise.all([
+    ...files.map(({ from, to }) => copyFile(from, join(root, to), constants.COPYFILE_FICLONE)),
+    copyZones(zoneinfoPath, join(root, zoneinfoPath)),
+  ]);
+}
+
+function findNode(runtime: "node26"): string {
+  const name = `node-linux-${process.arch}`;
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), "bin/node");
+  } catch (cause) {
+    if (process.version.startsWith(`v${runtime.slice("node".length)}.`)) return process.execPath;
+    throw new TsfnError("INTERNAL", `the runtime ${runtime} needs the package ${name}, which is not installed`, {
+      cause,
+      hint: "Install tsfn again, without --omit=optional",
+    });
+  }
+}
+
+async function findLibraries(program: string): Promise<HostFile[]> {
+  const loader = loaders.get(process.arch);
+  if (loader === undefined) throw new TsfnError("INTERNAL", `there is no base layer for ${process.arch} yet`);
+  const listed = await listLibraries(loader, program);
+  const libc = listed.get("libc.so.6");
+  if (libc === undefined) throw new TsfnError("INTERNAL", `${program} is not linked with glibc; wanted libc.so.6`);
+  // Where libc is, the loader looks by itself, without the machine's ld.so.cache.
+  const libraryDir = dirname(libc);
+  const late = await Promise.all(lateLibraries.map((name) => firstExisting([join(libraryDir, name)])));
+  return [
+    { from: loader, to: loader },
+    ...[...listed].map(([name, from]) => ({ from, to: join(libraryDir, name) })),
+    ...late.filter((path) => path !== undefined).map((path) => ({ from: path, to: path })),
+  ];
+}
+
+/** Name → path, as the loader itself resolves them. */
+async function listLibraries(loader: string, program: string): Promise<Map<string, string>> {
+  const { stdout } = await promisify(execFile)(loader, ["--list", program], { env: {} }).catch((cause: Error) => {
+    throw new TsfnError("INTERNAL", `the libraries of ${program} cannot be listed: ${cause.message}`, { cause });
+  });
+  const matches = stdout.matchAll(/^\s*(\S+) => (\S.*?)(?: \(0x[0-9a-f]+\))?$/gm);
+  const libraries = new Map<string, string>();
+  for (const [, name, path] of matches) {
+    if (name === undefined || !path?.startsWith("/")) {
+      throw new TsfnError("INTERNAL", `the library ${name} of ${program} was not found`);
+    }
+    libraries.set(name, path);
+  }
+  return libraries;
+}
+
+async function copyZones(from: string, to: string): Promise<void> {
+  const entries = await readdir(from, { withFileTypes: true }).catch(ignoreMissing);
+  await mkdir(to, { recursive: true });
+  for (const entry of entries ?? []) {
+    if (zonesLeftOut.has(entry.name)) continue;
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) await copyZones(source, target);
+    else if (entry.isSymbolicLink()) await copyLink(source, target);
+    else await copyFile(source, target);
+  }
+}
+
+// A zone's second name. A link out of the tree would lead nowhere inside a sandbox.
+async function copyLink(source: string, target: string): Promise<void> {
+  const destination = await readlink(source);
+  const isInside = join(dirname(source), destination).startsWith(`${zoneinfoPath}/`) && !destination.startsWith("/");
+  if (isInside) await symlink(destination, target);
+}
+
+async function firstExisting(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    if ((await lstat(path).catch(ignoreMissing)) !== undefined) return path;
+  }
+  return undefined;
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (!isErrno(error, "ENOENT")) throw error;
+}
