@@ -21,8 +21,8 @@ static const struct {
     const char *name;
     void (*attempt)(struct probe_feature *feature);
 } trials[] = {
-    {"root", probe_root},
-    {"kernel", probe_kernel},
+    {"capabilities", probe_capabilities},
+    {"kernel-version", probe_kernel},
     {"user-namespace", probe_user_namespace},
     {"user-namespace-limit", probe_user_namespace_limit},
     {"mount-namespace", probe_mount_namespace},

@@ -2,21 +2,19 @@
  * in children of the warden; what is made is called tsfn-probe-<pid> and removed. probe.c has the list. */
 #include "probe_trials.h"
 
+#include "syscalls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <mntent.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <linux/sched.h>
 
 #define PATH_BYTES 256
 
@@ -138,7 +136,7 @@ static pid_t born_in(const char *group, struct probe_feature *feature) {
     }
     struct clone_args args = {
         .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)directory};
-    pid_t child = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    pid_t child = sys_clone3(&args);
     if (child < 0) probe_failed(feature, "clone3 with CLONE_INTO_CGROUP");
     if (child == 0)
         for (;;)

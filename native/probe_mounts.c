@@ -2,46 +2,39 @@
  * warden, each in a mount namespace of its own; probe.c has the list. */
 #include "probe_trials.h"
 
+#include "syscalls.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-/* <sys/mount.h> and <linux/mount.h> cannot both be included (glibc before 2.37), and the new API needs the
- * latter. */
-int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
 
 /* Every Linux system has it, and in the child's own namespace what is under it may be covered. */
 #define PLACE "/tmp"
 
 struct option {
     const char *key;
-    const char *value; /* NULL: a flag */
+    const char *value;
 };
 
 static bool mount_at(const char *type, const struct option *options, const char *place) {
-    int context = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
-    if (context < 0) return false;
-    for (const struct option *o = options; o->key != NULL; o++) {
-        unsigned command = o->value == NULL ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
-        if (syscall(SYS_fsconfig, context, command, o->key, o->value, 0) < 0) return false;
-    }
-    if (syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) return false;
-    int tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-    if (tree < 0) return false;
-    return syscall(SYS_move_mount, tree, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) == 0;
+    int fs = sys_fsopen(type);
+    if (fs < 0) return false;
+    for (const struct option *o = options; o->key != NULL; o++)
+        if (sys_fsconfig_string(fs, o->key, o->value) < 0) return false;
+    if (sys_fsconfig_create(fs) < 0) return false;
+    int tree = sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    return tree >= 0 && sys_move_mount(tree, AT_FDCWD, place) == 0;
 }
 
 static bool own_mounts(void) {
-    return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+    return unshare(CLONE_NEWNS) == 0 && sys_propagation("/", MS_PRIVATE) == 0;
 }
 
 static bool tmpfs_at_place(void) {

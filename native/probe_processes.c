@@ -5,10 +5,10 @@
 #include "caps.h"
 #include "landlock.h"
 #include "seccomp.h"
+#include "syscalls.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/openat2.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@
 #define WANTED_OPEN_FILES 16384
 #define LEAST_OPEN_FILES 1024
 
-void probe_root(struct probe_feature *feature) {
+void probe_capabilities(struct probe_feature *feature) {
     static const struct {
         unsigned number;
         const char *name;
@@ -43,8 +43,8 @@ void probe_root(struct probe_feature *feature) {
     if (syscall(SYS_capget, &header, sets) < 0) return probe_failed(feature, "capget");
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (!(sets[CAP_TO_INDEX(needed[i].number)].effective & CAP_TO_MASK(needed[i].number)))
-            return probe_missing(feature, "uid 0, but without %s", needed[i].name);
-    probe_ok(feature, "uid 0 with the capabilities it needs");
+            return probe_missing(feature, "no %s in spite of uid 0", needed[i].name);
+    probe_ok(feature, "the warden has what it needs");
 }
 
 void probe_kernel(struct probe_feature *feature) {
@@ -88,10 +88,15 @@ void probe_user_namespace(struct probe_feature *feature) {
     if (read(made[0], &byte, 1) != 1) return probe_missing(feature, "its child died");
     errno = byte;
     if (byte != 0) return probe_failed(feature, "unshare");
-    if (!write_map(child, "uid_map") || !write_map(child, "gid_map"))
-        return probe_failed(feature, "map a range of 4096 uids");
+    bool has_range = write_map(child, "uid_map") && write_map(child, "gid_map");
+    int saved = errno;
     int status = 1;
-    if (write(mapped[1], &byte, 1) != 1 || waitpid(child, &status, 0) < 0 || status != 0)
+    bool told = has_range && write(mapped[1], &byte, 1) == 1;
+    close(mapped[1]);
+    bool ended = waitpid(child, &status, 0) == child;
+    errno = saved;
+    if (!has_range) return probe_failed(feature, "map a range of 4096 uids");
+    if (!told || !ended || status != 0)
         return probe_missing(feature, "uid 0 of a mapped namespace cannot be taken");
     probe_ok(feature, "made, with a range of 4096 uids");
 }
@@ -162,10 +167,10 @@ void probe_close_range(struct probe_feature *feature) {
 }
 
 void probe_openat2(struct probe_feature *feature) {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    uint64_t flags = O_PATH | O_CLOEXEC, resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
 
-    if (syscall(SYS_openat2, AT_FDCWD, ".", &how, sizeof how) < 0) return probe_failed(feature, "openat2");
-    if (syscall(SYS_openat2, AT_FDCWD, "/", &how, sizeof how) >= 0)
+    if (sys_openat2(AT_FDCWD, ".", flags, resolve) < 0) return probe_failed(feature, "openat2");
+    if (sys_openat2(AT_FDCWD, "/", flags, resolve) >= 0)
         return probe_missing(feature, "RESOLVE_BENEATH lets an absolute path through");
     probe_ok(feature, "confines paths");
 }

@@ -14,7 +14,7 @@ void probe_missing(struct probe_feature *feature, const char *format, ...) VERDI
 void probe_failed(struct probe_feature *feature, const char *what);
 
 /* probe_processes.c: the process, its namespaces, its system calls. */
-void probe_root(struct probe_feature *feature);
+void probe_capabilities(struct probe_feature *feature);
 void probe_kernel(struct probe_feature *feature);
 void probe_user_namespace(struct probe_feature *feature);
 void probe_user_namespace_limit(struct probe_feature *feature);
