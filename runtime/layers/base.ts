@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { asTsfnError, isErrno } from "../errors.ts";
 import { buildGuest } from "../guest/index.ts";
 import type { LayerDigest } from "../sandbox/index.ts";
-import { copyHostFiles, findHostFiles, fingerprint, type HostFile } from "./host-files.ts";
+import { copyHostFiles, findHostFiles, fingerprint } from "./host-files.ts";
 import type { LayerStore } from "./store.ts";
 import { systemFiles, writeSystemFiles } from "./system-files.ts";
 
@@ -30,11 +30,13 @@ export async function ensureBaseLayers(store: LayerStore, options: BaseLayerOpti
 
 // Small and quick, so it is put anew at every start; the store knows whether it has it.
 async function ensureGuestLayer(store: LayerStore): Promise<LayerDigest> {
-  const [guest, staged] = await Promise.all([buildGuest(), store.stage()]);
-  for (const name of mountPoints) await mkdir(join(staged, name));
-  await mkdir(join(staged, "opt/tsfn"), { recursive: true });
-  await writeFile(join(staged, "opt/tsfn/guest.mjs"), guest);
-  return (await store.put(staged)).digest;
+  const guest = await buildGuest();
+  const layer = await store.build(async (root) => {
+    for (const name of mountPoints) await mkdir(join(root, name));
+    await mkdir(join(root, "opt/tsfn"), { recursive: true });
+    await writeFile(join(root, "opt/tsfn/guest.mjs"), guest);
+  });
+  return layer.digest;
 }
 
 async function ensureRuntimeLayer(store: LayerStore, options: BaseLayerOptions): Promise<LayerDigest> {
@@ -46,15 +48,12 @@ async function ensureRuntimeLayer(store: LayerStore, options: BaseLayerOptions):
     store.hold(remembered);
     return remembered;
   }
-  const { digest } = await store.put(await stageRuntime(store, files));
+  const { digest } = await store.build(async (root) => {
+    await writeSystemFiles(root);
+    await copyHostFiles(files, root);
+  });
   await writeMemory(memory, new Map([[key, digest]]));
   return digest;
-}
-
-async function stageRuntime(store: LayerStore, files: readonly HostFile[]): Promise<string> {
-  const staged = await store.stage();
-  await Promise.all([copyHostFiles(files, staged), writeSystemFiles(staged)]);
-  return staged;
 }
 
 // Only a memory: when it is lost or damaged, the layer is built again.

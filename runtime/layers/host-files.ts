@@ -62,12 +62,13 @@ export async function fingerprint(files: readonly HostFile[], rest: string): Pro
     .digest("hex");
 }
 
+/** When it rejects, nothing is being written any more. */
 export async function copyHostFiles(files: readonly HostFile[], root: string): Promise<void> {
   for (const { to } of files) await mkdir(join(root, dirname(to)), { recursive: true });
-  await Promise.all([
-    ...files.map(({ from, to }) => copyFile(from, join(root, to), constants.COPYFILE_FICLONE)),
-    copyZones(zoneinfoPath, join(root, zoneinfoPath)),
-  ]);
+  const copies = files.map(({ from, to }) => copyFile(from, join(root, to), constants.COPYFILE_FICLONE));
+  const results = await Promise.allSettled([...copies, copyZones(zoneinfoPath, join(root, zoneinfoPath))]);
+  const failure = results.find(({ status }) => status === "rejected");
+  if (failure?.status === "rejected") throw failure.reason;
 }
 
 function findNode(runtime: "node26"): string {

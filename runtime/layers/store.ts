@@ -29,10 +29,10 @@ export interface HeldLayer extends Layer {
 }
 
 export interface LayerStore {
-  /** A fresh directory to build a tree in. */
-  stage(): Promise<string>;
   /** Takes the tree over: afterwards `stagedDir` is gone, whether it succeeds or not. @throws TsfnError DISK_FULL */
   put(stagedDir: string): Promise<HeldLayer>;
+  /** The same for a tree that `fill` makes in a fresh directory. */
+  build(fill: (stagedDir: string) => Promise<void>): Promise<HeldLayer>;
   get(digest: LayerDigest): Layer | undefined;
   list(): readonly Layer[];
   /** Keeps a layer from being collected until the function returned is called. */
@@ -88,14 +88,15 @@ export async function openLayerStore(options: LayerStoreOptions): Promise<LayerS
   };
 
   return {
-    stage: () => orDiskFull(stagingDir, () => mkdtemp(join(stagingDir, "layer-"))),
-    async put(stagedDir) {
-      try {
-        return await orDiskFull(stagingDir, () => put(stagedDir));
-      } finally {
-        await rm(stagedDir, { recursive: true, force: true });
-      }
-    },
+    put: (stagedDir) => removing(stagedDir, () => orDiskFull(stagingDir, () => put(stagedDir))),
+    build: (fill) =>
+      orDiskFull(stagingDir, async () => {
+        const stagedDir = await mkdtemp(join(stagingDir, "build-"));
+        return removing(stagedDir, async () => {
+          await fill(stagedDir);
+          return put(stagedDir);
+        });
+      }),
     get: (digest) => layers.get(digest),
     list: () => [...layers.values()],
     hold: holds.hold,
@@ -171,6 +172,14 @@ async function usable<Value>(dir: string, work: () => Promise<Value>): Promise<V
   } catch (cause) {
     const message = `the layer store ${dir} cannot be opened: ${(cause as Error).message}`;
     throw new TsfnError("DATA_DIR_UNUSABLE", message, { cause });
+  }
+}
+
+async function removing<Value>(dir: string, work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } finally {
+    await rm(dir, { recursive: true, force: true });
   }
 }
 
