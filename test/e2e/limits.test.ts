@@ -3,6 +3,7 @@
 
 import test from "ava";
 import type { ProblemDocument } from "../../runtime/errors.ts";
+import { now } from "../../runtime/trace.ts";
 import { example } from "../support/function-directory.ts";
 import { type Server, startServer } from "../support/server.ts";
 
@@ -22,7 +23,9 @@ test("a memory hog is 502 FUNCTION_OOM, and the next call of the same function a
 test("an endless loop is 504 FUNCTION_TIMEOUT, its process is gone, and the next call answers", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("burn"));
+  const startedAtMs = now();
   const loop = await server.fetch("/function/burn?loop=forever");
+  t.log(`answered ${(now() - startedAtMs - 5_000).toFixed(0)} ms after the deadline of 5 s`);
   t.is(loop.status, 504);
   t.like(await problem(loop), { code: "FUNCTION_TIMEOUT", function: "burn", retryable: true });
   t.is((await server.fetch("/function/burn?cpu=1")).status, 200);
