@@ -44,7 +44,7 @@ export function countArgument(text: string): number {
   try {
     return parseCount(text);
   } catch (cause) {
-    throw new InvalidArgumentError(`It ${(cause as Error).message}.`);
+    throw new InvalidArgumentError((cause as Error).message);
   }
 }
 

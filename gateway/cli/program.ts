@@ -15,7 +15,6 @@ export async function runProgram(args: readonly string[]): Promise<void> {
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
     if (thrown.code === "commander.helpDisplayed" || thrown.code === "commander.version") return;
-    if (thrown.code === "commander.help") throw new TsfnError("USAGE", `a command is missing after: ${spelled(args)}`);
     throw usageError(thrown, args);
   }
 }
@@ -36,7 +35,7 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
     .helpCommand("help [command]", "print the help of a command")
     .configureHelp({ showGlobalOptions: true })
     // Errors are thrown to main.ts, which prints one block for every kind of failure.
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({ outputError: () => {}, writeErr: () => {} })
     .exitOverride();
   for (const entry of commands) await addCommand(program, entry, args);
   return withExamples(program, [
@@ -55,17 +54,19 @@ async function addCommand(program: Command, entry: CommandEntry, args: readonly 
   }
 }
 
-function usageError({ message }: CommanderError, args: readonly string[]): TsfnError {
-  const detail = message.replace(/^error: /, "").replace(/\n\((Did you mean .*\?)\)/, "; did you mean $1");
+function usageError({ code, message }: CommanderError, args: readonly string[]): TsfnError {
   const named = commands.find(
     ({ name, alias }) => args.includes(name) || (alias !== undefined && args.includes(alias)),
   );
   const hint = `See ${["tsfn", named?.name, "--help"].filter(Boolean).join(" ")}`;
-  return new TsfnError("USAGE", detail.replace("did you mean Did you mean", "did you mean"), { hint });
-}
-
-function spelled(args: readonly string[]): string {
-  return ["tsfn", ...args].join(" ");
+  if (code === "commander.help") {
+    return new TsfnError("USAGE", `a command is missing after: ${["tsfn", ...args].join(" ")}`, { hint });
+  }
+  const detail = message
+    .replace(/^error: /, "")
+    .replace(/argument '.*' is invalid\. is/, "is")
+    .replace(/\n\(Did you mean (.*)\?\)/, "; did you mean $1?");
+  return new TsfnError("USAGE", detail, { hint });
 }
 
 function sentence(summary: string): string {

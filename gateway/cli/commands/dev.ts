@@ -34,5 +34,5 @@ async function dev(dirs: readonly string[], { port, host }: RunOptions, command:
 function portArgument(text: string): number {
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
-  throw new InvalidArgumentError(`It is "${text}"; wanted a number from 0 to 65535.`);
+  throw new InvalidArgumentError(`is "${text}"; wanted a number from 0 to 65535`);
 }

@@ -33,7 +33,10 @@ export async function runChecks(settings: Settings): Promise<Finding[]> {
     checkMemory(),
     ...(await probeKernel()),
   ];
-  return found.map((finding) => ({ ...finding, remedy: finding.health === "ok" ? null : remedyOf(finding.name) }));
+  return found.map((finding) => ({
+    ...finding,
+    remedy: finding.health === "ok" ? null : remedyOf(finding.name),
+  }));
 }
 
 /** Nothing that is needed is missing. */
@@ -93,7 +96,7 @@ function checkMemory(): Unremedied {
 }
 
 async function probeKernel(): Promise<Unremedied[]> {
-  const unknown = (detail: string): Unremedied[] => [{ name: "kernel", health: "unknown", detail }];
+  const unknown = (detail: string): Unremedied[] => [{ name: "kernel-probe", health: "unknown", detail }];
   if (process.geteuid?.() !== 0) return unknown("only root can try the kernel's features");
   let wardenPath: string;
   try {

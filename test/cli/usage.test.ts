@@ -1,0 +1,122 @@
+// What the command line says before it has done anything: help, mistakes, exit codes, and where the server is not.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "ava";
+import { commands } from "../../gateway/cli/commands/index.ts";
+import { settingsFromOptions } from "../../gateway/cli/server/index.ts";
+import { resolveSettings, settings } from "../../runtime/config.ts";
+import type { ProblemDocument } from "../../runtime/errors.ts";
+import { runCommand } from "../support/command.ts";
+import { temporaryDirectory } from "../support/function-directory.ts";
+
+const nowhere = { TSFN_SERVER: "/nonexistent/admin.sock" };
+
+test("help names every command and goes to stdout", async (t) => {
+  const { code, stdout, stderr } = await runCommand(["--help"]);
+  t.is(code, 0);
+  t.is(stderr, "");
+  for (const { name, summary } of commands) t.true(stdout.includes(name) && stdout.includes(summary), name);
+});
+
+test("the help of every command shows three examples that begin with its name", async (t) => {
+  for (const { name } of commands) {
+    const { code, stdout } = await runCommand([name, "--help"]);
+    t.is(code, 0, name);
+    const examples = stdout.slice(stdout.indexOf("Examples:")).trim().split("\n").slice(1);
+    t.is(examples.length, 3, name);
+    t.true(
+      examples.every((line) => line.includes(`tsfn ${name}`) || line.includes("tsfn ls")),
+      name,
+    );
+  }
+});
+
+test("the help of server start shows every setting with its default and its variable", async (t) => {
+  const { stdout } = await runCommand(["server", "start", "--help"]);
+  const words = stdout.replaceAll(/\s+/g, " ");
+  for (const { flag, variable, fallback } of Object.values(settings)) {
+    t.true(words.includes(`${flag} <value>`), flag);
+    t.true(words.includes(`(default: ${fallback}, env: ${variable})`), flag);
+  }
+});
+
+test("a flag beats its variable, which beats the default; paths may be relative", (t) => {
+  const env = { TSFN_GRACE: "2s", TSFN_MAX_WAITING: "7" };
+  const found = settingsFromOptions({ grace: "1s", dataDir: "data", maxWaitingBytes: "1kb" }, env);
+  t.is(found.graceMs, 1_000);
+  t.is(found.maxWaiting, 7);
+  t.is(found.maxWaitingBytes, 1_024);
+  t.is(found.dataDir, join(process.cwd(), "data"));
+  t.is(found.adminSocket, resolveSettings({}, {}).adminSocket);
+});
+
+test("a misspelt command, subcommand or option is exit code 2 and says what was meant", async (t) => {
+  for (const [args, meant] of [
+    [["deplyo", "x"], "deploy"],
+    [["server", "strat"], "start"],
+    [["ps", "--jsn"], "--json"],
+  ] as const) {
+    const { code, stdout, stderr } = await runCommand(args);
+    t.is(code, 2, stderr);
+    t.is(stdout, "");
+    t.regex(stderr, new RegExp(`did you mean ${meant}\\?`));
+    t.true(stderr.trim().split("\n").length <= 4, stderr);
+  }
+});
+
+test("a missing argument, a surplus one and a wrong value are exit code 2", async (t) => {
+  for (const args of [
+    [],
+    ["server"],
+    ["deploy"],
+    ["inspect", "a", "b"],
+    ["logs", "hello", "-n", "many"],
+    ["dev", "-p", "99999"],
+    ["deploy", ".", "-e", "novalue"],
+    ["invoke", "hello", "-H", "no colon"],
+    ["invoke", "hello", "-d", "@/nonexistent"],
+    ["invoke", "hello", "--path", "relative"],
+    ["list", "--server", "not a url://"],
+    ["server", "start", "--listen", "nowhere"],
+  ]) {
+    const { code, stderr } = await runCommand(args, { env: nowhere });
+    t.is(code, 2, `${args.join(" ")}: ${stderr}`);
+    t.regex(stderr, /^error: The command line is wrong\nwhy: {3}.+\nfix: {3}.+\ndocs: {2}.+#USAGE\n$/);
+  }
+});
+
+test("with --json every failure is one problem document on stdout, and stderr is empty", async (t) => {
+  for (const [args, code] of [
+    [["list"], "SERVER_UNREACHABLE"],
+    [["server", "status"], "SERVER_UNREACHABLE"],
+    [["deplyo"], "USAGE"],
+    [["deploy", "/nonexistent"], "SOURCE_INVALID"],
+  ] as const) {
+    const { stdout, stderr } = await runCommand([...args, "--json"], { env: nowhere });
+    t.is(stderr, "", args.join(" "));
+    t.like(JSON.parse(stdout), { code } satisfies Partial<ProblemDocument>);
+  }
+});
+
+test("--json is understood before the command too", async (t) => {
+  const { stdout } = await runCommand(["--json", "list"], { env: nowhere });
+  t.like(JSON.parse(stdout), { code: "SERVER_UNREACHABLE" });
+});
+
+test("no server: exit code 5, whether the socket is missing, deserted, a file or a port", async (t) => {
+  const file = join(temporaryDirectory(t), "file");
+  writeFileSync(file, "");
+  for (const server of ["/nonexistent/admin.sock", file, "http://127.0.0.1:9"]) {
+    const { code, stderr } = await runCommand(["list", "--server", server]);
+    t.is(code, 5, stderr);
+    t.true(stderr.includes(server), stderr);
+    t.true(stderr.includes("tsfn server start"), stderr);
+  }
+});
+
+test("the version is the package's", async (t) => {
+  const { code, stdout } = await runCommand(["--version"]);
+  t.is(code, 0);
+  t.regex(stdout, /^\d+\.\d+\.\d+\n$/);
+});
