@@ -29,7 +29,10 @@ export interface Runtime {
   /** @throws FUNCTION_NOT_FOUND */
   inspect(name: string): Promise<FunctionDescription>;
   instances(): Promise<readonly InstanceDescription[]>;
-  /** Ends after the last record, or with `follow` when the signal aborts. @throws FUNCTION_NOT_FOUND */
+  /**
+   * Ends after the last record, or with `follow` when the signal aborts or the function is removed; survives redeploys.
+   * @throws FUNCTION_NOT_FOUND at once, before anything is read
+   */
   logs(name: string, options: LogOptions): AsyncIterable<LogRecord>;
   /** Present state for gauges. */
   snapshot(): readonly PoolSnapshot[];

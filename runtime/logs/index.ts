@@ -1,1 +1,3 @@
+export type { LogLimits } from "./function-log.ts";
 export type { LogLevel, LogLine, LogRecord, LogStream } from "./log-record.ts";
+export { defaultLogLimits, type LogStore, openLogStore } from "./log-store.ts";

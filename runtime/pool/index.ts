@@ -1,4 +1,5 @@
 export { Budget, type BudgetLimits } from "./budget.ts";
 export type { StartInstance } from "./launch.ts";
-export { firstEstimates, Pool, type PoolCounts, type PoolParts } from "./pool.ts";
+export { Pool, type PoolCounts, type PoolParts } from "./pool.ts";
+export { Pools } from "./pools.ts";
 export type { Slot } from "./slot.ts";

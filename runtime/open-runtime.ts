@@ -1,0 +1,74 @@
+// Puts the runtime together from the settings and something that makes sandboxes: opens the catalog, the layers and the
+// logs, builds the base layers, and starts what functions keep warm.
+
+import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { openCatalog } from "./catalog/index.ts";
+import type { Settings } from "./config.ts";
+import { asTsfnError } from "./errors.ts";
+import { startInstance } from "./instance/index.ts";
+import { ensureBaseLayers, openLayerStore } from "./layers/index.ts";
+import { defaultLogLimits, openLogStore } from "./logs/index.ts";
+import { createObserverHub } from "./observer.ts";
+import { Budget, Pool, type PoolParts, Pools } from "./pool/index.ts";
+import { createRuntime } from "./runtime.ts";
+import type { SandboxFactory } from "./sandbox/index.ts";
+import type { Runtime, RuntimeObserver } from "./surface.ts";
+import { now } from "./trace.ts";
+
+export interface RuntimeOptions {
+  readonly settings: Pick<Settings, "dataDir" | "durability" | "maxInstances" | "maxWaiting" | "maxWaitingBytes">;
+  readonly sandboxes: SandboxFactory;
+  /** Hears from the first moment on, before anything is started. */
+  readonly observer: RuntimeObserver;
+}
+
+/** From the first frame to ready; loading a module that takes longer counts as failed. */
+const startTimeoutMs = 10_000;
+/** How long a function without an instance waits on a full, busy machine before another function gives one up. */
+const patienceMs = 250;
+
+/** @throws TsfnError DATA_DIR_UNUSABLE, DATA_DIR_IN_USE, DISK_FULL */
+export async function openRuntime({ settings, sandboxes, observer }: RuntimeOptions): Promise<Runtime> {
+  const { durability } = settings;
+  const dirs = await makeDirs(settings.dataDir);
+  const hub = createObserverHub();
+  hub.add(observer);
+  const [catalog, store] = await Promise.all([
+    openCatalog(dirs.state, { durability }),
+    openLayerStore({ dir: dirs.layers, stagingDir: dirs.staging, durability }),
+  ]);
+  const baseLayers = await ensureBaseLayers(store, { runtime: "node26", stateDir: dirs.state });
+  const logs = openLogStore(dirs.logs, defaultLogLimits, (error) => hub.fault(asTsfnError(error)));
+  const shared: Omit<PoolParts, "version" | "layers" | "estimates"> = {
+    sandboxes,
+    startInstance,
+    startTimeoutMs,
+    budget: new Budget(budgetLimits(settings.maxInstances), now),
+    lineLimits: { maxWaiting: settings.maxWaiting, maxWaitingBytes: settings.maxWaitingBytes },
+    log: (line) => logs.append(line),
+    events: hub,
+  };
+  const pools = new Pools(
+    (version, estimates) => new Pool({ ...shared, version, estimates, layers: [version.layer, ...baseLayers] }),
+  );
+  for (const version of catalog.list()) if (version.manifest.scaling.min > 0) pools.open(version);
+  return createRuntime({ catalog, store, stagingDir: dirs.staging, pools, logs, hub, baseLayers });
+}
+
+function budgetLimits(maxInstances: number) {
+  return { maxInstances, maxStarting: 2 * availableParallelism(), patienceMs };
+}
+
+/** The server's start makes them with the right owner; here they are made when it has not, as in tests. */
+async function makeDirs(dataDir: string) {
+  const dirs = {
+    layers: join(dataDir, "layers"),
+    staging: join(dataDir, "staging"),
+    logs: join(dataDir, "logs"),
+    state: join(dataDir, "state"),
+  };
+  await Promise.all(Object.values(dirs).map((dir) => mkdir(dir, { recursive: true, mode: 0o700 })));
+  return dirs;
+}

@@ -1,0 +1,63 @@
+// Every pool of the server: the live one of each function, and those of replaced versions that still finish.
+
+import type { FunctionVersion } from "../catalog/index.ts";
+import type { TsfnError } from "../errors.ts";
+import type { Estimates } from "./fleet.ts";
+import { firstEstimates, type Pool } from "./pool.ts";
+
+export type PoolMaker = (version: FunctionVersion, estimates: Estimates) => Pool;
+
+export class Pools {
+  readonly #make: PoolMaker;
+  readonly #live = new Map<string, Pool>();
+  readonly #leaving = new Set<Pool>();
+
+  constructor(make: PoolMaker) {
+    this.#make = make;
+  }
+
+  live(functionName: string): Pool | undefined {
+    return this.#live.get(functionName);
+  }
+
+  /** Makes the live pool of a function that has none yet. */
+  open(version: FunctionVersion): Pool {
+    const pool = this.candidate(version);
+    this.#live.set(version.function, pool);
+    pool.open();
+    return pool;
+  }
+
+  /** A pool that gets no invocations until `swap`; it begins with what the live one learned. */
+  candidate(version: FunctionVersion): Pool {
+    return this.#make(version, this.#live.get(version.function)?.estimates ?? firstEstimates);
+  }
+
+  /** New and waiting invocations go to `next` from now on. Resolves when the instances before it are gone. */
+  swap(next: Pool): Promise<void> {
+    const { function: name } = next.version;
+    const before = this.#live.get(name);
+    this.#live.set(name, next);
+    next.open();
+    return before === undefined ? Promise.resolve() : this.#leave(before, before.replaceBy(next));
+  }
+
+  /** Resolves when the instances are gone; those in flight finish first. */
+  remove(functionName: string, refusal: TsfnError): Promise<void> {
+    const pool = this.#live.get(functionName);
+    this.#live.delete(functionName);
+    return pool === undefined ? Promise.resolve() : this.#leave(pool, pool.refuse(refusal));
+  }
+
+  /** Those of one function, or all: live ones first. */
+  all(functionName?: string): Pool[] {
+    const pools = [...this.#live.values(), ...this.#leaving];
+    return functionName === undefined ? pools : pools.filter(({ version }) => version.function === functionName);
+  }
+
+  async #leave(pool: Pool, emptied: Promise<void>): Promise<void> {
+    this.#leaving.add(pool);
+    await emptied;
+    this.#leaving.delete(pool);
+  }
+}

@@ -1,0 +1,173 @@
+// The recipe of the runtime: find the version, acquire an instance, call it. Knows all neighbours (catalog, layers, pool,
+// logs); the steps of a deploy are deploy.ts, the parts are put together in open-runtime.ts.
+
+import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Catalog, FunctionVersion } from "./catalog/index.ts";
+import { deploy } from "./deploy.ts";
+import { describeInstances, snapshotOf, summaryOf } from "./describe.ts";
+import { asTsfnError, TsfnError } from "./errors.ts";
+import type { Answer, Invocation } from "./invocation.ts";
+import type { LayerStore } from "./layers/index.ts";
+import type { LogStore } from "./logs/index.ts";
+import type { ObserverHub } from "./observer.ts";
+import type { Pools } from "./pool/index.ts";
+import type { LayerDigest } from "./sandbox/index.ts";
+import type { LogOptions, Runtime } from "./surface.ts";
+import { Turns } from "./turns.ts";
+
+export interface RuntimeParts {
+  readonly catalog: Catalog;
+  readonly store: LayerStore;
+  readonly stagingDir: string;
+  readonly pools: Pools;
+  readonly logs: LogStore;
+  readonly hub: ObserverHub;
+  /** Topmost first; below the function's own layer. */
+  readonly baseLayers: readonly LayerDigest[];
+}
+
+/** How long `close` waits for killed instances; what is left then goes with the warden. */
+const closeTimeoutMs = 5_000;
+
+export function createRuntime(parts: RuntimeParts): Runtime {
+  const { catalog, pools, logs, hub } = parts;
+  const turns = new Turns();
+  const stopping = new TsfnError("SHUTTING_DOWN", "the server is shutting down", { retryAfterS: 5 });
+  let isStopping = false;
+  let closed: Promise<void> | null = null;
+  const assertOpen = () => {
+    if (isStopping) throw stopping;
+  };
+  const existing = (name: string): FunctionVersion => {
+    const version = catalog.current(name);
+    if (version === undefined) throw notFound(name);
+    return version;
+  };
+
+  return {
+    invoke(invocation: Invocation): Promise<Answer> {
+      if (isStopping) return Promise.reject(stopping);
+      const live = pools.live(invocation.functionName);
+      if (live !== undefined) return live.invoke(invocation);
+      const version = catalog.current(invocation.functionName);
+      if (version === undefined) return Promise.reject(notFound(invocation.functionName));
+      return pools.open(version).invoke(invocation);
+    },
+
+    current: (name) => catalog.current(name),
+
+    async deploy(name: string, packageStream: Readable) {
+      assertOpen();
+      try {
+        return await deploy({ ...parts, turns, assertOpen }, name, packageStream);
+      } finally {
+        collectInBackground(parts);
+      }
+    },
+
+    async remove(name) {
+      assertOpen();
+      const { emptied } = await turns.take(name, () => unpublish(parts, existing(name)));
+      // A function in the middle of an invocation is gone for new callers; its last answer may take a while.
+      const cleaned = emptied.then(() => turns.take(name, () => forget(parts, name)));
+      if (isQuiet(pools, name)) await cleaned;
+      else cleaned.catch((thrown: unknown) => hub.fault(asTsfnError(thrown)));
+    },
+
+    async restart(name) {
+      assertOpen();
+      await turns.take(name, async () => {
+        const emptied = pools.swap(pools.candidate(existing(name)));
+        if (isQuiet(pools, name)) await emptied;
+      });
+    },
+
+    list: () => catalog.list().map((version) => summaryOf(version, pools.all(version.function))),
+
+    async inspect(name) {
+      const current = existing(name);
+      const own = pools.all(name);
+      return {
+        ...summaryOf(current, own),
+        current,
+        layers: [current.layer, ...parts.baseLayers],
+        versions: catalog.versions(name),
+        instanceList: await describeInstances(own),
+      };
+    },
+
+    instances: () => describeInstances(pools.all()),
+
+    logs(name, { tail, follow, signal }: LogOptions) {
+      existing(name);
+      return follow ? logs.follow(name, { tail, signal }) : readOnce(logs, name, tail);
+    },
+
+    snapshot: () => catalog.list().map((version) => snapshotOf(version, pools.all(version.function))),
+
+    observe: (observer) => hub.add(observer),
+
+    async drain(graceMs) {
+      isStopping = true;
+      const drained = Promise.all(pools.all().map((pool) => pool.drain(stopping)));
+      await within(graceMs, drained);
+    },
+
+    close() {
+      isStopping = true;
+      closed ??= closeAll(parts, stopping);
+      return closed;
+    },
+  };
+}
+
+async function* readOnce(logs: LogStore, name: string, tail: number) {
+  yield* await logs.read(name, { tail });
+}
+
+/** Takes a function away from callers; `emptied` resolves when its last instance is gone. */
+async function unpublish({ catalog, store, pools }: RuntimeParts, { function: name }: FunctionVersion) {
+  // Instances in flight stand on these layers, though the catalog names them no more.
+  const releases = catalog.versions(name).map(({ layer }) => store.hold(layer));
+  await catalog.remove(name);
+  const emptied = pools.remove(name, notFound(name)).finally(() => {
+    for (const release of releases) release();
+  });
+  return { emptied };
+}
+
+/** Unless it was deployed again meanwhile. */
+async function forget(parts: RuntimeParts, name: string): Promise<void> {
+  if (parts.catalog.current(name) === undefined) await parts.logs.remove(name);
+  collectInBackground(parts);
+}
+
+/** Every published version keeps its layer until its function is removed, so that nothing live can be collected. */
+function collectInBackground({ catalog, store, baseLayers, hub }: RuntimeParts): void {
+  const inUse = new Set([...catalog.layers(), ...baseLayers]);
+  store.collect(inUse).catch((thrown: unknown) => hub.fault(asTsfnError(thrown)));
+}
+
+/** Whether nothing of the function is in flight, so that retiring takes a moment only. */
+function isQuiet(pools: Pools, name: string): boolean {
+  return pools.all(name).every((pool) => [...pool.slots].every(({ inFlight }) => inFlight === 0));
+}
+
+async function closeAll({ pools, logs, catalog }: RuntimeParts, refusal: TsfnError): Promise<void> {
+  await within(closeTimeoutMs, Promise.all(pools.all().map((pool) => pool.kill(refusal))));
+  await logs.flush();
+  await catalog.close();
+}
+
+async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+  const timer = new AbortController();
+  const timeout = sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined);
+  await Promise.race([work, timeout]);
+  timer.abort();
+}
+
+function notFound(name: string): TsfnError {
+  const known = name.length > 63 ? `${name.slice(0, 63)}…` : name;
+  return new TsfnError("FUNCTION_NOT_FOUND", `no function is deployed as "${known}"`);
+}
