@@ -1,0 +1,181 @@
+// The admin API's routes about functions: deploy, list, inspect, remove, restart, logs, instances. Invoking one is not
+// here: admin-socket.ts takes that path past the API, straight to invoke.ts.
+
+import type { HttpBindings } from "@hono/node-server";
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { checkName } from "../runtime/catalog/index.ts";
+import { TsfnError } from "../runtime/errors.ts";
+
+import type { LogOptions, LogRecord, Runtime } from "../runtime/index.ts";
+import { deployed, functionDescription, instance, listedFunction, logRecord, problem } from "./admin-schemas.ts";
+import { openRequestBody } from "./request-body.ts";
+import { functionNotFound, shown } from "./routes.ts";
+
+export type AdminEnv = { Bindings: HttpBindings };
+
+export interface FunctionRoutesParts {
+  readonly runtime: Runtime;
+  /** Of the public listener. */
+  readonly url: string;
+  /** Aborts when the server ends: followers of logs must not hold it. */
+  readonly closing: AbortSignal;
+}
+
+/** An archive over this was not built by `tsfn deploy`; the catalog has tighter limits of its own. */
+const maxPackageBytes = 640 * 2 ** 20;
+
+const params = z.object({ name: z.string().openapi({ example: "hello" }) });
+const failures = {
+  default: { description: "Failure", content: { "application/problem+json": { schema: problem } } },
+} as const;
+const answers = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
+  description,
+  content: { "application/json": { schema } },
+});
+
+export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url, closing }: FunctionRoutesParts): void {
+  const functionUrl = (name: string): string => `${url}/function/${name}`;
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/functions",
+      summary: "All functions",
+      responses: { 200: answers("Functions", z.object({ functions: z.array(listedFunction) })), ...failures },
+    }),
+    (context) => {
+      const functions = runtime.list().map((summary) => ({ ...summary, url: functionUrl(summary.function) }));
+      return context.json({ functions }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "put",
+      path: "/v1/functions/{name}",
+      summary: "Deploy: store a package, prove that it loads, and make it the live version",
+      request: {
+        params,
+        body: { content: { "application/x-tar": { schema: z.string().openapi({ format: "binary" }) } } },
+      },
+      responses: {
+        200: answers("It was live already", deployed),
+        201: answers("A new version", deployed),
+        ...failures,
+      },
+    }),
+    async (context) => {
+      const name = checkName(context.req.param("name"));
+      const result = await deploy(context, name, runtime);
+      return context.json({ ...result, url: functionUrl(name) }, result.unchanged ? 200 : 201);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/functions/{name}",
+      summary: "Everything about one function",
+      request: { params },
+      responses: { 200: answers("The function", functionDescription), ...failures },
+    }),
+    async (context) => {
+      const description = await runtime.inspect(context.req.param("name"));
+      return context.json({ ...description, url: functionUrl(description.function) }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "delete",
+      path: "/v1/functions/{name}",
+      summary: "Remove a function with all its versions",
+      request: { params },
+      responses: { 204: { description: "It is gone" }, ...failures },
+    }),
+    async (context) => {
+      await runtime.remove(context.req.param("name"));
+      return context.body(null, 204);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "post",
+      path: "/v1/functions/{name}/restart",
+      summary: "Retire its instances, so that the next call is a cold start",
+      request: { params },
+      responses: { 204: { description: "They are retiring" }, ...failures },
+    }),
+    async (context) => {
+      await runtime.restart(context.req.param("name"));
+      return context.body(null, 204);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/functions/{name}/logs",
+      summary: "Its log records, one JSON document a line",
+      request: {
+        params,
+        query: z.object({
+          tail: z.coerce.number().int().min(0).max(100_000).default(100),
+          follow: z.enum(["true", "false"]).default("false"),
+        }),
+      },
+      responses: {
+        200: { description: "NDJSON", content: { "application/x-ndjson": { schema: logRecord } } },
+        ...failures,
+      },
+    }),
+    (context) => {
+      const name = context.req.param("name");
+      // Known before the head leaves, which for a follower is long before the first record.
+      if (runtime.current(name) === undefined) throw functionNotFound(name);
+      const { tail, follow } = context.req.valid("query");
+      const left = new AbortController();
+      context.env.outgoing.once("close", () => left.abort());
+      const options: LogOptions = { tail, follow: follow === "true", signal: AbortSignal.any([left.signal, closing]) };
+      const lines = ReadableStream.from(ndjson(runtime.logs(name, options)));
+      return context.body(lines, 200, { "Content-Type": "application/x-ndjson" });
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/instances",
+      summary: "All instances",
+      responses: { 200: answers("Instances", z.object({ instances: z.array(instance).readonly() })), ...failures },
+    }),
+    async (context) => {
+      return context.json({ instances: await runtime.instances() }, 200);
+    },
+  );
+}
+
+async function deploy(context: Context<AdminEnv>, name: string, runtime: Runtime) {
+  const type = context.req.header("content-type");
+  if (type !== "application/x-tar") {
+    throw new TsfnError("PACKAGE_INVALID", `The Content-Type is ${shown(type ?? "")}; wanted application/x-tar`);
+  }
+  const body = openRequestBody(context.env.incoming, {
+    limitBytes: maxPackageBytes,
+    limitName: "a package",
+    onOverflow: () => {},
+  });
+  if (body === null) throw new TsfnError("PACKAGE_INVALID", "The request has no body; wanted a package");
+  try {
+    return await runtime.deploy(name, body);
+  } finally {
+    body.destroy();
+  }
+}
+
+async function* ndjson(records: AsyncIterable<LogRecord>): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for await (const record of records) yield encoder.encode(`${JSON.stringify(record)}\n`);
+}

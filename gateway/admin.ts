@@ -1,0 +1,87 @@
+// The admin API as one Hono application: what the server is and does, its probes and its metrics. Functions are in
+// admin-functions.ts; the socket it is served on, and who may open it, in admin-socket.ts.
+
+import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
+import type { Logger } from "pino";
+import { asTsfnError, TsfnError } from "../runtime/errors.ts";
+import { type AdminEnv, addFunctionRoutes, type FunctionRoutesParts } from "./admin-functions.ts";
+import { info } from "./admin-schemas.ts";
+import type { Exchanges } from "./exchanges.ts";
+import type { Metrics } from "./metrics.ts";
+import { shown } from "./routes.ts";
+import { problemResponse } from "./status.ts";
+
+export interface ServerInfo {
+  readonly version: string;
+  readonly pid: number;
+  readonly wardenPid: number;
+  /** Of the public listener. */
+  readonly url: string;
+  readonly dataDir: string;
+  readonly uptimeS: number;
+}
+
+export interface AdminParts extends FunctionRoutesParts {
+  readonly info: () => ServerInfo;
+  readonly exchanges: Exchanges;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Begins to drain; returns at once. */
+  readonly shutdown: () => void;
+}
+
+export function createAdmin(parts: AdminParts): OpenAPIHono<AdminEnv> {
+  const app = new OpenAPIHono<AdminEnv>({
+    defaultHook: (result) => {
+      if (result.success) return;
+      const problems = result.error.issues.map(({ path, message }) => ({ message: `${path.join(".")}: ${message}` }));
+      const message = `The request has invalid parameters: ${problems.map((problem) => problem.message).join("; ")}`;
+      throw new TsfnError("REQUEST_MALFORMED", message, { problems });
+    },
+  });
+  app.onError((thrown, context) => {
+    const error = asTsfnError(thrown);
+    if (error.code === "INTERNAL") parts.log.error({ err: error, path: context.req.path }, "admin request failed");
+    return problemResponse(error);
+  });
+  app.notFound(({ req }) => {
+    const hint = "The routes are in /v1/openapi.json";
+    return problemResponse(new TsfnError("ROUTE_NOT_FOUND", `There is no ${req.method} ${shown(req.path)}`, { hint }));
+  });
+  addServerRoutes(app, parts);
+  addFunctionRoutes(app, parts);
+  app.doc31("/v1/openapi.json", { openapi: "3.1.0", info: { title: "tsfn", version: parts.info().version } });
+  return app;
+}
+
+function addServerRoutes(app: OpenAPIHono<AdminEnv>, { exchanges, metrics, ...parts }: AdminParts): void {
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/info",
+      summary: "What this server is",
+      responses: { 200: { description: "The server", content: { "application/json": { schema: info } } } },
+    }),
+    (context) => context.json(parts.info(), 200),
+  );
+  app.openapi(
+    createRoute({
+      method: "post",
+      path: "/v1/shutdown",
+      summary: "Answer what is in flight and end",
+      responses: { 202: { description: "It drains" } },
+    }),
+    (context) => {
+      parts.shutdown();
+      return context.body(null, 202);
+    },
+  );
+  app.get("/livez", (context) => context.text("ok\n"));
+  app.get("/readyz", (context) => {
+    if (exchanges.refusal !== null) throw exchanges.refusal;
+    return context.text("ok\n");
+  });
+  app.get("/metrics", async (context) => {
+    return context.body(await metrics.render(), 200, { "Content-Type": metrics.contentType });
+  });
+}

@@ -1,0 +1,110 @@
+// The requests between accept and the last byte of their answer. Each has a request id and an AbortSignal; together they
+// are what a drain waits for. invoke.ts answers one.
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { asTsfnError, TsfnError } from "../runtime/errors.ts";
+import { now } from "../runtime/trace.ts";
+import { requestIdOf } from "./request-id.ts";
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  /** On the clock of runtime/trace.ts, milliseconds. */
+  readonly acceptedAtMs: number;
+  /** The client sends its body only after `welcomeBody`. */
+  readonly awaitsContinue: boolean;
+  /** Aborts when the client leaves or the server gives up; `reason` is a TsfnError. */
+  readonly signal: AbortSignal;
+  /** The first reason wins. */
+  abort(reason: TsfnError): void;
+  /** Answers 100 Continue to a client that waits for it. */
+  welcomeBody(): void;
+}
+
+export class Exchanges {
+  readonly #open = new Set<Exchange>();
+  readonly #idleWaiters: (() => void)[] = [];
+  #refusal: TsfnError | null = null;
+
+  /** Why new invocations are refused; null while they are welcome. */
+  get refusal(): TsfnError | null {
+    return this.#refusal;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  open(request: IncomingMessage, response: ServerResponse, awaitsContinue = false): Exchange {
+    const controller = new AbortController();
+    let waits = awaitsContinue;
+    const exchange: Exchange = {
+      request,
+      response,
+      requestId: requestIdOf(request),
+      acceptedAtMs: now(),
+      get awaitsContinue() {
+        return waits;
+      },
+      signal: controller.signal,
+      abort: (reason) => controller.abort(reason),
+      welcomeBody: () => {
+        if (waits) response.writeContinue();
+        waits = false;
+      },
+    };
+    this.#open.add(exchange);
+    if (this.#refusal !== null) response.shouldKeepAlive = false;
+    this.#closeWith(exchange);
+    return exchange;
+  }
+
+  ofSocket(socket: Duplex): Exchange[] {
+    return [...this.#open].filter(({ request }) => request.socket === socket);
+  }
+
+  /** From now on new invocations get `reason`, and every connection ends with its next answer. The first reason wins. */
+  refuse(reason: TsfnError): void {
+    this.#refusal ??= reason;
+    for (const { response } of this.#open) if (!response.headersSent) response.shouldKeepAlive = false;
+  }
+
+  abortAll(reason: TsfnError): void {
+    for (const exchange of [...this.#open]) exchange.abort(reason);
+  }
+
+  /** Resolves when no request is unanswered. */
+  async idle(): Promise<void> {
+    if (this.#open.size > 0) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** A pipelined request's response hears nothing of a closed connection, so the socket is watched too. */
+  #closeWith(exchange: Exchange): void {
+    const { request, response } = exchange;
+    const { socket } = request;
+    const close = (): void => {
+      if (!this.#open.delete(exchange)) return;
+      socket.off("close", close);
+      if (!response.writableFinished) {
+        exchange.abort(
+          new TsfnError("CLIENT_CLOSED", "The client closed the connection before the answer was complete"),
+        );
+      }
+      if (this.#open.size === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    };
+    response.once("close", close);
+    socket.once("close", close);
+    // A socket's error is followed by its close, which is what counts; without a listener it would be uncaught.
+    request.on("error", noop);
+    response.on("error", noop);
+  }
+}
+
+/** The TsfnError an exchange was aborted with. */
+export function reasonOf(signal: AbortSignal): TsfnError {
+  return asTsfnError(signal.reason);
+}
+
+function noop(): void {}

@@ -1,0 +1,87 @@
+// The recipe of one call: request → Invocation → runtime → Answer → response. Above it are HTTP types, below it none.
+// The public listener (server.ts) and the admin socket (admin-socket.ts) come in here with a FunctionRoute.
+
+import type { Logger } from "pino";
+import { asTsfnError, type TsfnError } from "../runtime/errors.ts";
+import type { Runtime } from "../runtime/index.ts";
+import type { Invocation } from "../runtime/invocation.ts";
+import { now } from "../runtime/trace.ts";
+import { sendAnswer, sendProblem } from "./answer.ts";
+import { type Exchange, type Exchanges, reasonOf } from "./exchanges.ts";
+import type { CallObserver } from "./metrics.ts";
+import { discardRest, openRequestBody } from "./request-body.ts";
+import { authorityOf, checkTransferEncoding, functionHeaders } from "./request-headers.ts";
+import { type FunctionRoute, functionNotFound } from "./routes.ts";
+
+export interface InvokeParts {
+  readonly runtime: Pick<Runtime, "current" | "invoke">;
+  readonly exchanges: Exchanges;
+  readonly calls: CallObserver;
+  readonly log: Logger;
+}
+
+/** How long a client may take to send what its function did not read, before its connection is closed. */
+const discardMs = 10_000;
+
+/** Answers the exchange, whatever happens. Never rejects. */
+export async function invoke(parts: InvokeParts, exchange: Exchange, route: FunctionRoute): Promise<void> {
+  const bodyLimitBytes = parts.runtime.current(route.name)?.manifest.limits.bodyBytes;
+  let outcome: number;
+  try {
+    const invocation = toInvocation(parts, exchange, route, bodyLimitBytes);
+    exchange.welcomeBody();
+    const answer = await parts.runtime.invoke(invocation);
+    await sendAnswer(exchange, answer);
+    outcome = answer.status;
+  } catch (thrown) {
+    const error = whatEndedIt(exchange, thrown);
+    if (error.code === "INTERNAL") parts.log.error({ requestId: exchange.requestId, err: error }, "invocation failed");
+    await sendProblem(exchange, error, route.name);
+    outcome = error.status;
+  }
+  if (bodyLimitBytes !== undefined) parts.calls.ended(route.name, outcome, now() - exchange.acceptedAtMs);
+  if (!(await discardRest(exchange.request, bodyLimitBytes ?? 2 ** 20, discardMs))) exchange.request.socket.destroy();
+}
+
+/** @throws TsfnError for a request that must not reach a function */
+function toInvocation(
+  { exchanges }: InvokeParts,
+  exchange: Exchange,
+  route: FunctionRoute,
+  bodyLimitBytes: number | undefined,
+): Invocation {
+  const { request, requestId } = exchange;
+  checkTransferEncoding(request);
+  const authority = authorityOf(request);
+  if (exchanges.refusal !== null) throw exchanges.refusal;
+  if (bodyLimitBytes === undefined) throw functionNotFound(route.name);
+  const body = openRequestBody(request, {
+    limitBytes: bodyLimitBytes,
+    limitName: `limits.body of ${route.name}`,
+    onOverflow: exchange.abort,
+  });
+  exchange.signal.addEventListener("abort", () => body?.destroy(reasonOf(exchange.signal)), { once: true });
+  const headers = functionHeaders(request, { requestId, authority, prefix: route.prefix });
+  return {
+    requestId,
+    functionName: route.name,
+    method: request.method ?? "GET",
+    url: `http://${authority}${route.target}`,
+    headers,
+    body,
+    heldBytes: heldBytes(headers) + (body === null ? 0 : request.readableHighWaterMark),
+    signal: exchange.signal,
+    acceptedAtMs: exchange.acceptedAtMs,
+  };
+}
+
+/** The exchange's own end comes first: what the runtime then reports is only its consequence. */
+function whatEndedIt({ signal }: Exchange, thrown: unknown): TsfnError {
+  return signal.aborted ? reasonOf(signal) : asTsfnError(thrown);
+}
+
+function heldBytes(headers: readonly string[]): number {
+  let bytes = 0;
+  for (const text of headers) bytes += text.length;
+  return bytes;
+}

@@ -1,0 +1,25 @@
+// The identifiers a request carries through everything: its request id and its W3C trace context.
+
+import { randomBytes, randomUUIDv7 } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+
+/** The client's id when it is harmless, else a new UUIDv7. */
+export function requestIdOf(request: IncomingMessage): string {
+  const sent = request.headers["x-request-id"];
+  return typeof sent === "string" && /^[A-Za-z0-9._-]{1,128}$/.test(sent) ? sent : randomUUIDv7();
+}
+
+/** Whether a `traceparent` is one that W3C Trace Context, level 1, lets a receiver continue. */
+export function isTraceparent(value: string): boolean {
+  const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/.exec(value);
+  if (match === null) return false;
+  const [, version, traceId, parentId, more] = match;
+  if (version === "ff" || (version === "00" && more !== undefined)) return false;
+  return !/^0+$/.test(traceId ?? "") && !/^0+$/.test(parentId ?? "");
+}
+
+/** A new trace, not sampled: nothing records it yet. */
+export function newTraceparent(): string {
+  const id = randomBytes(24).toString("hex");
+  return `00-${id.slice(0, 32)}-${id.slice(32)}-00`;
+}

@@ -1,0 +1,196 @@
+// The public listener: strict HTTP/1.1 on one address. It parses, bounds and routes; answering a call is invoke.ts.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, Server as NetServer } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Address } from "../runtime/config.ts";
+import { asTsfnError, isErrno, TsfnError } from "../runtime/errors.ts";
+import { sendProblem } from "./answer.ts";
+import type { Exchange, Exchanges } from "./exchanges.ts";
+import { type InvokeParts, invoke } from "./invoke.ts";
+import { discardRest } from "./request-body.ts";
+import { authorityOf } from "./request-headers.ts";
+import { parseTarget, publicRoute, shown } from "./routes.ts";
+import { problemBytes } from "./status.ts";
+
+export interface Listener {
+  /** `http://127.0.0.1:8080`, with the port the kernel chose. */
+  readonly url: string;
+  /** Refuses new connections; open ones live on. */
+  stopAccepting(): void;
+  /** Ends connections that are idle at once and all others after a moment. Resolves when none is left. */
+  close(): Promise<void>;
+}
+
+export interface ListenerLimits {
+  readonly headersTimeoutMs: number;
+  readonly maxHeaderBytes: number;
+  readonly maxConnections: number;
+}
+
+export const defaultLimits: ListenerLimits = {
+  headersTimeoutMs: 10_000,
+  maxHeaderBytes: 32 * 2 ** 10,
+  maxConnections: 10_000,
+};
+
+/** How long a closing listener waits for clients to take what was written. */
+const closeMs = 1_000;
+
+/** @throws TsfnError LISTEN_FAILED */
+export async function openPublicListener(
+  address: Address,
+  parts: InvokeParts,
+  limits: ListenerLimits = defaultLimits,
+): Promise<Listener> {
+  const server = createStrictServer(limits);
+  const accept = (request: IncomingMessage, response: ServerResponse, awaitsContinue = false): void => {
+    void answer(parts, parts.exchanges.open(request, response, awaitsContinue));
+  };
+  server.on("request", accept);
+  server.on("checkContinue", (request, response) => accept(request, response, true));
+  server.on("checkExpectation", (request, response) => {
+    const exchange = parts.exchanges.open(request, response);
+    void refuse(
+      exchange,
+      new TsfnError("REQUEST_MALFORMED", "The Expect header wants something else than 100-continue"),
+    );
+  });
+  server.on("clientError", (error, socket) => endBrokenConnection(parts.exchanges, error, socket));
+  await listen(server, address);
+  const { port } = server.address() as AddressInfo;
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return listenerOf(server, `http://${host}:${port}`);
+}
+
+/** Options that the admin socket shares: what a stranger may send is bounded before any code of ours sees it. */
+export function createStrictServer(limits: ListenerLimits): Server {
+  const server = createServer({
+    headersTimeout: limits.headersTimeoutMs,
+    // A body may take as long as its function's deadline allows; every other body is discarded with a bound.
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
+    keepAliveTimeout: 60_000,
+    maxHeaderSize: limits.maxHeaderBytes,
+    insecureHTTPParser: false,
+    // Checked in request-headers.ts, which answers with a problem document.
+    requireHostHeader: false,
+    noDelay: true,
+  });
+  server.maxConnections = limits.maxConnections;
+  // Every pipelined request watches its socket.
+  server.on("connection", (socket) => socket.setMaxListeners(0));
+  server.on("connect", (_request, socket: Duplex) => {
+    const error = new TsfnError("METHOD_NOT_ALLOWED", "CONNECT is refused: this server is no proxy");
+    socket.on("error", () => socket.destroy());
+    endSocket(socket, problemBytes(error));
+  });
+  return server;
+}
+
+export function listenerOf(server: Server, url: string): Listener {
+  const closed = new Promise<void>((resolve) => server.once("close", resolve));
+  return {
+    url,
+    stopAccepting: () => {
+      // http's own close() would cut idle keep-alive connections under a request that is on its way.
+      if (server.listening) NetServer.prototype.close.call(server);
+    },
+    close: async () => {
+      server.close();
+      const timer = setTimeout(() => server.closeAllConnections(), closeMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** @throws TsfnError REQUEST_MALFORMED and what a route throws */
+async function answer(parts: InvokeParts, exchange: Exchange): Promise<void> {
+  const { request } = exchange;
+  try {
+    if (request.method === "TRACE") throw new TsfnError("METHOD_NOT_ALLOWED", "TRACE is refused");
+    authorityOf(request);
+    const route = publicRoute(parseTarget(request.url ?? "").pathAndQuery);
+    if (route.kind === "function") return await invoke(parts, exchange, route);
+    await answerHealth(parts.exchanges, exchange);
+  } catch (thrown) {
+    await refuse(exchange, asTsfnError(thrown));
+  }
+}
+
+async function answerHealth(exchanges: Exchanges, { request, response, requestId }: Exchange): Promise<void> {
+  if (exchanges.refusal !== null) throw exchanges.refusal;
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    throw new TsfnError(
+      "METHOD_NOT_ALLOWED",
+      `The method is ${shown(request.method ?? "")}; /healthz wants GET or HEAD`,
+    );
+  }
+  response.writeHead(200, { "Content-Type": "text/plain", "Content-Length": 3, "X-Request-Id": requestId }).end("ok\n");
+}
+
+async function refuse(exchange: Exchange, error: TsfnError): Promise<void> {
+  await sendProblem(exchange, error);
+  if (!(await discardRest(exchange.request, 2 ** 20, closeMs))) exchange.request.socket.destroy();
+}
+
+/** The parser gave up on this connection: what was asked before is still answered, then the connection ends. */
+function endBrokenConnection(exchanges: Exchanges, cause: Error, socket: Duplex): void {
+  const error = parseError(cause);
+  if (error.code === "CLIENT_CLOSED") return void socket.destroy();
+  // The parser complains again about every byte that follows; the answer is on its way already.
+  if (!socket.writable) return;
+  const open = exchanges.ofSocket(socket);
+  if (open.length === 0) endSocket(socket, problemBytes(error));
+  for (const exchange of open) {
+    exchange.response.shouldKeepAlive = false;
+    exchange.response.once("finish", () => endSocket(socket));
+    if (!exchange.request.complete) exchange.abort(error);
+  }
+}
+
+/** Half-closes, so that the last bytes arrive, and closes soon after whatever the client does. */
+function endSocket(socket: Duplex, lastBytes = ""): void {
+  const timer = setTimeout(() => socket.destroy(), closeMs);
+  socket.once("close", () => clearTimeout(timer)).end(lastBytes);
+}
+
+function parseError(cause: Error): TsfnError {
+  if (isErrno(cause, "ECONNRESET") || isErrno(cause, "EPIPE")) {
+    return new TsfnError("CLIENT_CLOSED", "The client closed the connection", { cause });
+  }
+  if (isErrno(cause, "HPE_HEADER_OVERFLOW")) {
+    return new TsfnError("HEADERS_TOO_LARGE", "The request's head is over the limit of this listener", { cause });
+  }
+  if (isErrno(cause, "ERR_HTTP_REQUEST_TIMEOUT")) {
+    return new TsfnError("REQUEST_TIMEOUT", "The request's head did not arrive in time", { cause });
+  }
+  const reason = "reason" in cause && typeof cause.reason === "string" ? cause.reason : "it is not HTTP/1.1";
+  return new TsfnError("REQUEST_MALFORMED", `The request could not be parsed: ${reason}`, { cause });
+}
+
+async function listen(server: Server, { host, port }: Address): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) => reject(listenFailed(cause, `${host}:${port}`)));
+    server.listen({ host, port, backlog: 4_096 }, () => {
+      server.removeAllListeners("error");
+      resolve();
+    });
+  });
+}
+
+function listenFailed(cause: Error, address: string): TsfnError {
+  const failed = (why: string, hint: string) =>
+    new TsfnError("LISTEN_FAILED", `Cannot listen on ${address}: ${why}`, { hint, cause });
+  if (isErrno(cause, "EADDRINUSE")) {
+    return failed("another process listens there", `Find it with: ss -ltnp; or choose another address with --listen`);
+  }
+  if (isErrno(cause, "EACCES")) {
+    return failed("the server runs without privileges", "Choose a port from 1024 with --listen");
+  }
+  if (isErrno(cause, "EADDRNOTAVAIL") || isErrno(cause, "ENOTFOUND")) {
+    return failed("no interface of this machine has it", "Choose another with --listen, such as 127.0.0.1:8080");
+  }
+  return failed(cause.message, "Choose another with --listen");
+}
