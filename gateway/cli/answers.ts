@@ -3,15 +3,7 @@
 
 import type { DeployResult, FunctionDescription, FunctionSummary, InstanceDescription } from "../../runtime/index.ts";
 
-export interface ServerInfo {
-  readonly version: string;
-  readonly pid: number;
-  readonly wardenPid: number;
-  /** Of the public listener. */
-  readonly url: string;
-  readonly dataDir: string;
-  readonly uptimeS: number;
-}
+export type { ServerInfo } from "../admin.ts";
 
 export interface FunctionList {
   readonly functions: readonly ListedFunction[];

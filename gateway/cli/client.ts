@@ -63,6 +63,8 @@ export function parseProblem(text: string): TsfnError | null {
     return null; // Not JSON is not a failure here: functions answer with what they like.
   }
   if (typeof found !== "object" || found === null || !isErrorCode(found.code)) return null;
+  // A function may use our codes in a problem document of its own.
+  if (typeof found.type !== "string" || !found.type.endsWith(`#${found.code}`)) return null;
   const fields: ErrorFields = {
     ...(typeof found.hint === "string" && { hint: found.hint }),
     ...(typeof found.requestId === "string" && { requestId: found.requestId }),

@@ -24,8 +24,16 @@ export function formatRecord(record: LogRecord, stream: NodeJS.WriteStream): str
 /** Shorter, for a terminal that shows several functions as they run: `hello@2 │ message`. */
 export function formatLiveRecord(record: LogRecord, stream: NodeJS.WriteStream): string {
   const name = styled("cyan", `${record.function}@${record.version}`, stream);
+  if (record.msg === "platform.invokeReport") return `${name} ${styled("dim", "│", stream)} ${report(record, stream)}`;
   const text = message(record);
   return `${name} ${styled("dim", "│", stream)} ${record.level === "error" ? styled("red", text, stream) : text}`;
+}
+
+/** One line for an invocation that ended. */
+function report({ data = {} }: LogRecord, stream: NodeJS.WriteStream): string {
+  const { outcome, durationMs, cold } = data;
+  const told = `${neutralise(String(outcome))} in ${formatMs(Number(durationMs))}${cold === true ? ", cold" : ""}`;
+  return styled(outcome === "ok" ? "dim" : "red", told, stream);
 }
 
 function message({ msg, data, stream }: LogRecord): string {

@@ -16,7 +16,7 @@ export async function inDirectory(dir: string, thrown: unknown): Promise<never> 
   });
 }
 
-function placed(problem: Problem, dir: string): Problem {
+export function placed(problem: Problem, dir: string): Problem {
   if (problem.file === undefined || problem.file.startsWith("/")) return problem;
   const path = join(dir, problem.file);
   const shorter = relative(process.cwd(), path);

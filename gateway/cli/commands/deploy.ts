@@ -5,8 +5,9 @@ import type { Command } from "commander";
 import { now } from "../../../runtime/trace.ts";
 import type { Deployed } from "../answers.ts";
 import { contextOf, functionPath, pairArgument, withExamples } from "../context.ts";
-import { inDirectory } from "../source-places.ts";
-import { fields, formatBytes, formatMs } from "../terminal.ts";
+import { formatProblem } from "../report-error.ts";
+import { inDirectory, placed } from "../source-places.ts";
+import { fields, formatBytes, formatMs, neutralise } from "../terminal.ts";
 
 interface DeployOptions {
   readonly name?: string;
@@ -34,6 +35,8 @@ async function deploy(directory: string, { name, env }: DeployOptions, command: 
   const overrides = { ...(name !== undefined && { name }), ...(env && { env }) };
   const source = await loadSource(directory, overrides).catch((thrown) => inDirectory(directory, thrown));
   const bundle = await bundleFunction(source).catch((thrown) => inDirectory(directory, thrown));
+  for (const problem of bundle.warnings)
+    output.note(`warning: ${neutralise(formatProblem(placed(problem, directory)))}`);
   const buildMs = now() - startedAtMs;
   const deployed = await client().json<Deployed>({
     method: "PUT",

@@ -7,9 +7,11 @@ import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import type { Command } from "commander";
 import { TsfnError } from "../../../runtime/errors.ts";
-import { parseProblem, readText } from "../client.ts";
+import { parseProblem } from "../client.ts";
 import { contextOf, functionPath, withExamples } from "../context.ts";
 import { neutralise } from "../terminal.ts";
+
+const maxProblemBytes = 2 ** 20;
 
 interface InvokeOptions {
   readonly data?: string;
@@ -45,9 +47,10 @@ async function invoke(name: string, options: InvokeOptions, command: Command): P
     headers: requestHeaders(options.header, options.data),
     ...(body !== undefined && { body }),
   });
-  await throwProblem(response);
-  if (output.json) output.document(await answerDocument(response));
-  else await printBody(response);
+  const early = await readProblem(response);
+  const answer = early === null ? response : [early];
+  if (output.json) output.document(await answerDocument(response, answer));
+  else await printBody(answer);
   if (options.fail && (response.statusCode ?? 0) >= 400) {
     output.note(`error: ${name} answered ${response.statusCode}`);
     process.exitCode = 8;
@@ -89,38 +92,39 @@ function guessType(data: string): string {
   return /^\s*[[{"]/.test(data) ? "application/json" : "text/plain;charset=utf-8";
 }
 
-/** tsfn's own failures carry no version that answered, or an error code of the catalogue in a problem document. */
-async function throwProblem(response: IncomingMessage): Promise<void> {
-  const isProblem = response.headers["content-type"]?.startsWith("application/problem+json") ?? false;
-  if (!isProblem || response.headers["x-tsfn-version"] !== undefined) return;
-  const text = await readText(response);
-  throw parseProblem(text) ?? new TsfnError("INTERNAL", `the server answered ${response.statusCode}: ${text}`);
+/**
+ * Throws what tsfn itself answered; null when the function did. A function may answer with a problem document of its
+ * own: what was read of it is returned.
+ */
+async function readProblem(response: IncomingMessage): Promise<Buffer | null> {
+  const { "content-type": type = "", "content-length": length } = response.headers;
+  // Ours are short and say how long they are; anything else is left to stream.
+  if (!type.startsWith("application/problem+json") || !(Number(length) <= maxProblemBytes)) return null;
+  const bytes = Buffer.concat(await response.toArray());
+  const problem = parseProblem(bytes.toString("utf8"));
+  if (problem !== null) throw problem;
+  return bytes;
 }
 
-async function answerDocument(response: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk);
+type Body = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+async function answerDocument({ statusCode, headers }: IncomingMessage, answer: Body): Promise<unknown> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answer) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
   const text = bytes.toString("utf8");
   const exact = Buffer.from(text, "utf8").equals(bytes);
-  return {
-    status: response.statusCode,
-    headers: response.headers,
-    ...(exact ? { body: text } : { bodyBase64: bytes.toString("base64") }),
-  };
+  return { status: statusCode, headers, ...(exact ? { body: text } : { bodyBase64: bytes.toString("base64") }) };
 }
 
 /** A terminal gets text that cannot drive it; a pipe or a file gets every byte as it came. */
-async function printBody(response: IncomingMessage): Promise<void> {
-  if (!process.stdout.isTTY) {
-    for await (const chunk of response) await write(chunk);
-    return;
-  }
+async function printBody(answer: Body): Promise<void> {
+  const decoder = new TextDecoder();
   let last = "\n";
-  response.setEncoding("utf8");
-  for await (const chunk of response) {
-    await write(neutralise(chunk));
-    last = chunk.at(-1) ?? last;
+  for await (const chunk of answer) {
+    const text = process.stdout.isTTY ? neutralise(decoder.decode(chunk, { stream: true })) : chunk;
+    await write(text);
+    last = typeof text === "string" ? (text.at(-1) ?? last) : last;
   }
   if (last !== "\n") await write("\n");
 }

@@ -6,7 +6,7 @@ import { TsfnError } from "../../../runtime/errors.ts";
 import type { Output } from "../output.ts";
 import { findInstallation, requireRoot } from "../server/index.ts";
 import { onSignals } from "../signals.ts";
-import { followLogs } from "./follow.ts";
+import { openFollower } from "./follow.ts";
 import { openReloader, type Reloader } from "./reload.ts";
 import { type DevServer, openDevServer, requireFreePort } from "./server.ts";
 import { watchReloader } from "./watch.ts";
@@ -43,7 +43,7 @@ export async function runDev({ dirs, settings, output }: DevOptions): Promise<nu
     await server?.close();
     await Promise.all(reloaders.map((reloader) => reloader.dispose()));
   }
-  return signals.first === "SIGTERM" ? 0 : 130;
+  return signals.first === "SIGINT" ? 130 : 0;
 }
 
 /** Never resolves: it is over when the signal aborts. */
@@ -54,15 +54,20 @@ async function serve(
   signal: AbortSignal,
 ): Promise<never> {
   await server.ready;
+  const follower = openFollower(server.client, output, signal);
+  const deploy = async (reloader: Reloader): Promise<void> => {
+    await reloader.deploy(server.client);
+    // Its logs exist since it was deployed for the first time, or under another name.
+    if (reloader.deployed !== null) follower.follow(reloader.deployed.name);
+  };
   await Promise.all(
     reloaders.map(async (reloader) => {
-      await reloader.deploy(server.client);
-      await watchReloader(reloader, server.client, signal);
+      await deploy(reloader);
+      await watchReloader(reloader, () => deploy(reloader), signal);
     }),
   );
   const broken = reloaders.filter(({ deployed }) => deployed === null).length;
   output.note(broken === 0 ? "Waiting for changes; Ctrl-C ends it." : "Mend it and save; Ctrl-C ends it.");
-  await Promise.all(reloaders.map((reloader) => followLogs(server.client, reloader, output, signal)));
   return await new Promise<never>(() => {});
 }
 

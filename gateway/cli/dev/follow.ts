@@ -7,17 +7,18 @@ import type { Client } from "../client.ts";
 import { functionPath } from "../context.ts";
 import { formatLiveRecord, parseRecord } from "../log-line.ts";
 import type { Output } from "../output.ts";
-import type { Reloader } from "./reload.ts";
+import { reportError } from "../report-error.ts";
 
-/** Resolves when the signal aborts, or the server ends. */
-export async function followLogs(
-  client: Client,
-  reloader: Reloader,
-  output: Output,
-  signal: AbortSignal,
-): Promise<void> {
-  const path = functionPath(reloader.name, "/logs?tail=1000&follow=true");
-  try {
+export interface Follower {
+  /** Shows a function's logs from its first record on. Once per name. */
+  follow(name: string): void;
+}
+
+/** @param signal ends it */
+export function openFollower(client: Client, output: Output, signal: AbortSignal): Follower {
+  const followed = new Set<string>();
+  const show = async (name: string): Promise<void> => {
+    const path = functionPath(name, "/logs?tail=1000&follow=true");
     const response = await client.stream({ method: "GET", path, signal });
     for await (const line of createInterface({ input: response })) {
       if (line === "") continue;
@@ -26,11 +27,21 @@ export async function followLogs(
       output.document({ event: "log", record });
       output.note(formatLiveRecord(record, process.stderr));
     }
-  } catch (thrown) {
-    if (!signal.aborted) throw thrown;
-  }
+  };
+  return {
+    follow(name) {
+      if (followed.has(name)) return;
+      followed.add(name);
+      // Functions go on answering without their logs on the terminal.
+      show(name).catch((thrown: unknown) => {
+        if (!signal.aborted) reportError(thrown, { json: output.json });
+      });
+    },
+  };
 }
 
-function isShown({ stream, level, msg }: LogRecord): boolean {
-  return stream !== "platform" || level === "error" || msg === "platform.invokeReport";
+/** A deployment that failed to load has been told already, with its stack. */
+function isShown({ stream, level, msg, data }: LogRecord): boolean {
+  if (stream !== "platform" || msg === "platform.invokeReport") return true;
+  return level === "error" && data?.outcome !== "LOAD_FAILED";
 }

@@ -16,9 +16,9 @@ import type { Deployed } from "../answers.ts";
 import type { Client } from "../client.ts";
 import { functionPath } from "../context.ts";
 import type { Output } from "../output.ts";
-import { reportError } from "../report-error.ts";
-import { inDirectory } from "../source-places.ts";
-import { formatMs, styled } from "../terminal.ts";
+import { formatProblem, reportError } from "../report-error.ts";
+import { inDirectory, placed } from "../source-places.ts";
+import { formatMs, neutralise, styled } from "../terminal.ts";
 
 export interface Reloader {
   /** Absolute. */
@@ -88,7 +88,9 @@ export async function openReloader(dir: string, output: Output): Promise<Reloade
         const pending = prebuilt ?? build();
         prebuilt = undefined;
         const before = deployed;
-        deployed = await upload(client, await pending);
+        const built = await pending;
+        warn(built, output);
+        deployed = await upload(client, built);
         tellDeployed(deployed, before, now() - startedAtMs, output);
         if (before !== null && before.name !== deployed.name) {
           await client.json<void>({ method: "DELETE", path: functionPath(before.name) });
@@ -102,6 +104,12 @@ export async function openReloader(dir: string, output: Output): Promise<Reloade
       await bundler?.dispose();
     },
   };
+}
+
+function warn({ source, bundle }: Built, output: Output): void {
+  for (const problem of bundle.warnings) {
+    output.note(`${styled("yellow", "warning:")} ${neutralise(formatProblem(placed(problem, source.dir)))}`);
+  }
 }
 
 function tellDeployed(deployed: Deployed, before: Deployed | null, tookMs: number, output: Output): void {

@@ -4,14 +4,17 @@
 import { relative, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { watch } from "chokidar";
-import type { Client } from "../client.ts";
 import type { Reloader } from "./reload.ts";
 
 /** Editors write several files for one save, or one file in several steps. */
 const gatherMs = 10;
 
 /** Resolves when it watches; goes on until the signal aborts. */
-export async function watchReloader(reloader: Reloader, client: Client, signal: AbortSignal): Promise<void> {
+export async function watchReloader(
+  reloader: Reloader,
+  deploy: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   const watcher = watch([reloader.dir, ...reloader.outsideInputs], {
     ignoreInitial: true,
     atomic: false,
@@ -25,7 +28,7 @@ export async function watchReloader(reloader: Reloader, client: Client, signal: 
     while (changed && !signal.aborted) {
       await sleep(gatherMs);
       changed = false;
-      await reloader.deploy(client);
+      await deploy();
       watcher.add([...reloader.outsideInputs]);
     }
     working = false;
