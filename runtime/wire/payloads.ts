@@ -116,7 +116,13 @@ export function problemOfHead(head: ResponseHead): string | null {
 
 function read(message: string, payload: Buffer): Fields {
   assertPlain(payload);
-  return new Fields(message, unpackr.unpack(payload));
+  let value: unknown;
+  try {
+    value = unpackr.unpack(payload);
+  } catch (thrown) {
+    throw new ProtocolError(`${message} cannot be unpacked`, { cause: thrown });
+  }
+  return new Fields(message, value);
 }
 
 function pairs(headers: string[]): string[] {

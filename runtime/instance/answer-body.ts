@@ -1,0 +1,69 @@
+// The answer's body on its way to the client: frames go in, a Readable comes out, and the guest is granted more only as
+// the reader takes what there is.
+
+import { Readable } from "node:stream";
+import type { TsfnError } from "../errors.ts";
+import { ReceiveWindow } from "../wire/index.ts";
+
+export interface AnswerSource {
+  grant(bytes: number): void;
+  /** The reader destroyed the stream before its end. */
+  abandoned(): void;
+}
+
+/** A shorter chunk is copied: as a view it would keep the whole buffer it arrived in. */
+const copyBelowBytes = 16_384;
+
+export class AnswerBody {
+  readonly stream: Readable;
+  readonly #source: AnswerSource;
+  readonly #window = new ReceiveWindow();
+  readonly #queue: Buffer[] = [];
+  #wanted = false;
+  #ended = false;
+
+  constructor(source: AnswerSource) {
+    this.#source = source;
+    this.stream = new Readable({
+      read: () => {
+        this.#wanted = true;
+        this.#pump();
+      },
+      destroy: (error, done) => {
+        this.#queue.length = 0;
+        if (!this.#ended && error === null) this.#source.abandoned();
+        done(error);
+      },
+    });
+    // The instance may fail before the reader has attached its own listener, which will hear of it as well.
+    this.stream.on("error", () => undefined);
+  }
+
+  /** @throws ProtocolError when the guest sends more than it was granted. */
+  push(chunk: Buffer): void {
+    this.#window.receive(chunk.length);
+    if (chunk.length === 0 || this.stream.destroyed) return;
+    this.#queue.push(chunk.length < copyBelowBytes ? Buffer.from(chunk) : chunk);
+    this.#pump();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#pump();
+  }
+
+  fail(error: TsfnError): void {
+    this.stream.destroy(error);
+  }
+
+  #pump(): void {
+    while (this.#wanted) {
+      const chunk = this.#queue.shift();
+      if (chunk === undefined) break;
+      this.#wanted = this.stream.push(chunk);
+      const credit = this.#window.use(chunk.length);
+      if (credit > 0 && !this.#ended) this.#source.grant(credit);
+    }
+    if (this.#ended && this.#queue.length === 0 && !this.stream.destroyed) this.stream.push(null);
+  }
+}

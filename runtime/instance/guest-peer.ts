@@ -1,0 +1,121 @@
+// tsfnd's end of the stream of one instance. Every byte that comes is a stranger's: a frame that the protocol does not
+// allow ends the peer (`violated`), and nothing after it is looked at. What an invocation's frames may be is exchange.ts.
+
+import type { Socket } from "node:net";
+import type { Invocation } from "../invocation.ts";
+import {
+  decodeFailure,
+  decodeOutput,
+  decodeReady,
+  encode,
+  type Failure,
+  type Frame,
+  FrameDecoder,
+  FrameWriter,
+  type Init,
+  type Output,
+  ProtocolError,
+  type Ready,
+  toDaemon,
+  toGuest,
+} from "../wire/index.ts";
+import { Exchange, type ExchangeListener } from "./exchange.ts";
+
+export interface PeerListener extends ExchangeListener {
+  ready(ready: Ready): void;
+  loadFailed(failure: Failure): void;
+  /** `exchange` is null for output outside of any invocation. */
+  printed(exchange: Exchange | null, output: Output): void;
+  /** The guest broke the protocol, in a frame of `exchange` if that is known. The stream is closed. */
+  violated(error: ProtocolError, exchange: Exchange | null): void;
+  /** The stream is at its end; once, last. */
+  closed(): void;
+}
+
+export class GuestPeer {
+  readonly #wire: Socket;
+  readonly #listener: PeerListener;
+  readonly #writer: FrameWriter;
+  readonly #decoder = new FrameDecoder();
+  readonly #exchanges = new Map<number, Exchange>();
+  #state: "loading" | "ready" | "over" = "loading";
+  #lastNumber = 0;
+
+  constructor(wire: Socket, listener: PeerListener) {
+    this.#wire = wire;
+    this.#listener = listener;
+    this.#writer = new FrameWriter(wire);
+    wire.on("data", (chunk: Buffer) => this.#push(chunk));
+    // A broken stream is a closed one; why it broke is told by how the process ended.
+    wire.on("error", () => wire.destroy());
+    wire.on("close", () => {
+      this.#state = "over";
+      listener.closed();
+    });
+  }
+
+  /** Those not settled. */
+  get exchanges(): ReadonlyMap<number, Exchange> {
+    return this.#exchanges;
+  }
+
+  init(init: Init): void {
+    this.#writer.send(toGuest.init, 0, encode(init));
+  }
+
+  open(invocation: Invocation, remainingMs: number): Exchange {
+    this.#lastNumber += 1;
+    const listener: ExchangeListener = {
+      failed: (exchange, failure) => this.#listener.failed(exchange, failure),
+      settled: (exchange) => {
+        this.#exchanges.delete(exchange.number);
+        this.#listener.settled(exchange);
+      },
+    };
+    const exchange = new Exchange(this.#lastNumber, invocation, remainingMs, this.#writer, listener);
+    this.#exchanges.set(exchange.number, exchange);
+    return exchange;
+  }
+
+  retire(): void {
+    this.#writer.send(toGuest.retire, 0);
+  }
+
+  close(): void {
+    this.#state = "over";
+    this.#wire.destroy();
+  }
+
+  #push(chunk: Buffer): void {
+    if (this.#state === "over") return;
+    let current: Exchange | null = null;
+    try {
+      this.#decoder.push(chunk, (frame) => {
+        current = this.#exchanges.get(frame.invocation) ?? null;
+        this.#receive(frame, current);
+      });
+    } catch (thrown) {
+      if (!(thrown instanceof ProtocolError)) throw thrown;
+      this.close();
+      this.#listener.violated(thrown, current);
+    }
+  }
+
+  #receive(frame: Frame, exchange: Exchange | null): void {
+    const { kind, invocation, payload } = frame;
+    if (this.#state === "over") return;
+    if (kind === toDaemon.output && (invocation === 0 || exchange !== null)) {
+      this.#listener.printed(exchange, decodeOutput(payload));
+    } else if (this.#state === "ready" && exchange !== null) {
+      exchange.receive(frame);
+    } else if (this.#state === "loading" && kind === toDaemon.ready) {
+      this.#state = "ready";
+      this.#listener.ready(decodeReady(payload));
+    } else if (this.#state === "loading" && kind === toDaemon.loadFailed) {
+      this.#state = "over";
+      this.#listener.loadFailed(decodeFailure(payload));
+    } else {
+      throw new ProtocolError(`a frame of kind ${kind} came for invocation ${invocation} while ${this.#state}`);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+// What is started in a sandbox for a version, and what the guest is told first.
+
+import type { FunctionVersion } from "../catalog/index.ts";
+import type { LayerDigest, Program, SandboxSpec } from "../sandbox/index.ts";
+import type { Init } from "../wire/index.ts";
+
+const mib = 2 ** 20;
+/** Descriptors an instance may hold (isolation.md, lock 9). */
+const openFiles = 1_024;
+/** On tmpfs an inode costs about 1 KiB that the size limit does not count. */
+const bytesPerInode = 4_096;
+
+export function sandboxFor(version: FunctionVersion, id: string, layers: readonly LayerDigest[]): SandboxSpec {
+  const { memoryBytes, cpus, pids, diskBytes } = version.manifest.limits;
+  const diskInodes = Math.max(1_024, Math.ceil(diskBytes / bytesPerInode));
+  const limits = { memoryBytes, cpus, pids, diskBytes, diskInodes, openFiles };
+  return { id, hostname: version.function, layers, limits };
+}
+
+export function programFor(version: FunctionVersion): Program {
+  const { memoryBytes } = version.manifest.limits;
+  return {
+    argv: [
+      "/usr/local/bin/node",
+      "--disable-sigusr1",
+      "--enable-source-maps",
+      `--max-old-space-size=${maxOldSpaceMib(memoryBytes)}`,
+      "/opt/tsfn/guest.mjs",
+    ],
+    // What Node itself may want before init brings the function's own.
+    env: basicEnv,
+    cwd: "/app",
+  };
+}
+
+export function initFor(version: FunctionVersion, id: string): Init {
+  const { manifest } = version;
+  const { memoryBytes, cpus, timeoutMs } = manifest.limits;
+  return {
+    function: version.function,
+    version: version.number,
+    instance: id,
+    entry: "index.mjs",
+    handler: manifest.handler,
+    env: {
+      ...basicEnv,
+      ...manifest.env,
+      TSFN_FUNCTION_NAME: version.function,
+      TSFN_FUNCTION_VERSION: String(version.number),
+      TSFN_INSTANCE_ID: id,
+      TSFN_MEMORY_MB: String(Math.floor(memoryBytes / mib)),
+      TSFN_TIMEOUT_MS: String(timeoutMs),
+      K_SERVICE: version.function,
+      K_REVISION: `${version.function}-${version.number}`,
+      FUNCTION_TARGET: version.function,
+    },
+    concurrency: manifest.concurrency,
+    cpus,
+    memoryBytes,
+  };
+}
+
+const basicEnv: Program["env"] = { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/tmp", LANG: "C.UTF-8" };
+
+/**
+ * V8's heap must be full before the cgroup is, so that garbage is collected instead of the process killed. Node 26 needs
+ * about 40 MiB besides the old space: its code and data, stacks, the young generation.
+ */
+function maxOldSpaceMib(memoryBytes: number): number {
+  return Math.max(16, Math.floor(memoryBytes / mib) - 40);
+}

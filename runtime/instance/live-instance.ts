@@ -1,0 +1,293 @@
+// An instance from the start of its process to the destruction of its sandbox: its states, and what its callers are told
+// when it ends. The frames are guest-peer.ts, the deadlines flight.ts; how it comes to be is start-instance.ts.
+
+import type { FunctionVersion } from "../catalog/index.ts";
+import { asTsfnError, type ErrorCode, TsfnError } from "../errors.ts";
+import type { Answer, Invocation } from "../invocation.ts";
+import type { ExitReport, Sandbox, SandboxProcess } from "../sandbox/index.ts";
+import { endSpan, now } from "../trace.ts";
+import type { Failure, Init, ProtocolError, Ready } from "../wire/index.ts";
+import type { Exchange } from "./exchange.ts";
+import { describeExit, exitError, tellsOfFullHeap } from "./exit-reason.ts";
+import { Flight } from "./flight.ts";
+import { GuestPeer } from "./guest-peer.ts";
+import type { Arrival, Instance, InstanceObserver, InstanceState } from "./instance.ts";
+import { InstanceLog } from "./instance-log.ts";
+import { loadError } from "./load-error.ts";
+import { readLines, settledWithin } from "./process-output.ts";
+
+/** How long a retiring process may take to exit by itself. */
+const retireGraceMs = 500;
+/** Between the end of the stream and the end of the process, when both end together. */
+const exitGraceMs = 100;
+/** After the process is gone, for what it had written to arrive. */
+const drainGraceMs = 1_000;
+
+export interface LiveParts {
+  readonly version: FunctionVersion;
+  readonly id: string;
+  readonly sandbox: Sandbox;
+  readonly process: SandboxProcess;
+  readonly observer: InstanceObserver;
+  /** `now()` when its making began. */
+  readonly startedAtMs: number;
+}
+
+export class LiveInstance implements Instance {
+  readonly id: string;
+  readonly version: FunctionVersion;
+  readonly sandbox: Sandbox;
+  readonly startedAtMs: number;
+  readonly #process: SandboxProcess;
+  readonly #observer: InstanceObserver;
+  readonly #log: InstanceLog;
+  readonly #peer: GuestPeer;
+  readonly #flights = new Map<Exchange, Flight>();
+  readonly #loaded = Promise.withResolvers<Ready>();
+  readonly #wireClosed = Promise.withResolvers<void>();
+  readonly #gone: Promise<void>;
+  #state: InstanceState = "starting";
+  /** It was ready once: only then does the observer hear of its end. */
+  #known = false;
+  #served = 0;
+  #idleSinceMs: number | null = null;
+  /** Why tsfnd ended it; null when it was not tsfnd. First writer wins. */
+  #endedBy: TsfnError | null = null;
+  #heapWasFull = false;
+  #lastWords = "";
+
+  constructor(parts: LiveParts) {
+    this.id = parts.id;
+    this.version = parts.version;
+    this.sandbox = parts.sandbox;
+    this.startedAtMs = parts.startedAtMs;
+    this.#process = parts.process;
+    this.#observer = parts.observer;
+    this.#log = new InstanceLog(parts.version, parts.id, (line) => parts.observer.log(line));
+    this.#peer = new GuestPeer(parts.process.wire, {
+      ready: (ready) => this.#loaded.resolve(ready),
+      loadFailed: (failure) => this.#onLoadFailed(failure),
+      printed: (exchange, { stream, level, text }) => this.#log.write(stream, level, text, requestIdOf(exchange)),
+      failed: (exchange, failure) => this.#onFailed(exchange, failure),
+      settled: (exchange) => this.#onSettled(exchange),
+      violated: (error, exchange) => this.#onViolated(error, exchange),
+      closed: () => this.#onWireClosed(),
+    });
+    this.#gone = this.#watch();
+  }
+
+  get state(): InstanceState {
+    return this.#state;
+  }
+
+  get inFlight(): number {
+    return this.#flights.size;
+  }
+
+  get served(): number {
+    return this.#served;
+  }
+
+  get idleSinceMs(): number | null {
+    return this.#idleSinceMs;
+  }
+
+  /** Loads the function; once, before anything else. @throws TsfnError LOAD_FAILED, STARTUP_FAILED, FUNCTION_OOM */
+  async load(init: Init, timeoutMs: number): Promise<Ready> {
+    const late = this.#error("STARTUP_FAILED", `Loading ${this.#what} did not finish within ${timeoutMs} ms`);
+    const timer = setTimeout(() => this.#loaded.reject(late), timeoutMs);
+    this.#peer.init(init);
+    try {
+      const ready = await this.#loaded.promise;
+      this.#state = "ready";
+      this.#known = true;
+      this.#idleSinceMs = now();
+      return ready;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async invoke(invocation: Invocation, arrival: Arrival): Promise<Answer> {
+    if (this.#state !== "ready") throw this.#error("INTERNAL", `${this.id} is ${this.#state}; wanted ready`);
+    invocation.signal.throwIfAborted();
+    const { timeoutMs } = this.version.manifest.limits;
+    const exchange = this.#peer.open(invocation, timeoutMs);
+    const flight = new Flight({
+      exchange,
+      cold: arrival.cold,
+      timeoutMs,
+      lateError: () => this.#error("FUNCTION_TIMEOUT", `${this.#what} took longer than its ${timeoutMs} ms`),
+      onOverdue: () => this.#onOverdue(exchange),
+    });
+    this.#flights.set(exchange, flight);
+    this.#idleSinceMs = null;
+
+    const { status, headers, body } = await exchange.head;
+    const execMs = endSpan("exec", invocation.requestId, flight.handedOverAtMs);
+    const { cold, queueMs, initMs } = arrival;
+    return { status, headers, body, version: this.version.number, cold, timing: { queueMs, initMs, execMs } };
+  }
+
+  retire(): Promise<void> {
+    if (this.#state === "ready") {
+      this.#takeNoMore();
+      if (this.inFlight === 0) this.#letGo();
+    }
+    return this.#gone;
+  }
+
+  kill(): Promise<void> {
+    this.#end(this.#error("FUNCTION_CRASHED", `The server ended the process of ${this.#what}`));
+    return this.#gone;
+  }
+
+  /** `hello@3`, in messages. */
+  get #what(): string {
+    return `${this.version.function}@${this.version.number}`;
+  }
+
+  #error(code: ErrorCode, message: string): TsfnError {
+    return new TsfnError(code, message, { function: this.version.function, version: this.version.number });
+  }
+
+  #onLoadFailed(failure: Failure): void {
+    this.#log.write("stderr", "error", failure.stack, undefined);
+    this.#loaded.reject(loadError(this.version, failure));
+  }
+
+  #onFailed(exchange: Exchange, failure: Failure): void {
+    const wasCancelled = exchange.cancelled;
+    exchange.fail(
+      failure.kind === "threw"
+        ? this.#error("FUNCTION_ERROR", `${this.#what} threw an error while answering`)
+        : this.#error("FUNCTION_BAD_RESPONSE", `The answer of ${this.#what} cannot be sent: ${failure.message}`),
+    );
+    // A cancelled function that throws what its signal told it is no news.
+    if (wasCancelled && (failure.name === "AbortError" || failure.name === "TimeoutError")) return;
+    this.#log.write("stderr", "error", failure.stack, requestIdOf(exchange));
+  }
+
+  #onSettled(exchange: Exchange): void {
+    const report = this.#land(exchange);
+    if (this.#state === "ready" && this.inFlight === 0) this.#idleSinceMs = now();
+    if (this.#state === "ready" && this.version.manifest.reuse === "never") this.#takeNoMore();
+    const isDone = this.#state === "retiring" && this.inFlight === 0 && this.#endedBy === null;
+    if (report !== null) this.#observer.settled(this, report);
+    if (isDone) this.#letGo();
+  }
+
+  #onViolated(error: ProtocolError, exchange: Exchange | null): void {
+    const message = `broke the protocol: ${error.message}`;
+    this.#log.write("platform", "error", `the function's process ${message}`, requestIdOf(exchange));
+    exchange?.fail(this.#error("FUNCTION_BAD_RESPONSE", `The answer of ${this.#what} is invalid: ${error.message}`));
+    this.#end(this.#error("FUNCTION_CRASHED", `The process of ${this.#what} ${message}`));
+  }
+
+  #onWireClosed(): void {
+    this.#wireClosed.resolve();
+    const mute = this.#error("FUNCTION_CRASHED", `The process of ${this.#what} closed its stream and was ended`);
+    this.#unlessExited(exitGraceMs, () => this.#end(mute));
+  }
+
+  #onOverdue(exchange: Exchange): void {
+    const { requestId } = exchange.invocation;
+    this.#log.write("platform", "warn", "still running after its deadline; its process is ended", requestId);
+    this.#end(this.#error("FUNCTION_CRASHED", `Another invocation in the same process of ${this.#what} overran`));
+  }
+
+  #takeNoMore(): void {
+    const isNews = this.#known && this.#state === "ready";
+    this.#state = "retiring";
+    this.#idleSinceMs = null;
+    if (isNews) this.#observer.unusable(this);
+  }
+
+  /** Nothing is in flight: the process goes its own way, but soon. */
+  #letGo(): void {
+    this.#peer.retire();
+    this.#unlessExited(retireGraceMs, () => void this.kill());
+  }
+
+  /** Kills the process; who is in flight hears `reason` once it is gone. */
+  #end(reason: TsfnError): void {
+    if (this.#endedBy !== null || this.#state === "dead") return;
+    this.#endedBy = reason;
+    this.#takeNoMore();
+    this.sandbox.kill().catch((error: unknown) => this.#complain("could not be killed", error));
+  }
+
+  #unlessExited(afterMs: number, action: () => void): void {
+    const timer = setTimeout(action, afterMs);
+    void this.#process.exited.then(() => clearTimeout(timer));
+  }
+
+  /** Waits for the process's end, tells everybody, destroys the sandbox. */
+  async #watch(): Promise<void> {
+    const { exited, stdout, stderr } = this.#process;
+    const printed = [
+      readLines(stdout, (line) => this.#log.write("stdout", "info", line, this.#onlyRequestId())),
+      readLines(stderr, (line) => this.#onStderr(line)),
+    ];
+    const exit = await exited;
+    // A frame or a line from before its end may arrive after the news of it.
+    await settledWithin(drainGraceMs, [this.#wireClosed.promise, ...printed]);
+    this.#peer.close();
+    stdout.destroy();
+    stderr.destroy();
+    this.#onExit(exit);
+    await this.sandbox.destroy().catch((error: unknown) => this.#complain("could not be destroyed", error));
+    if (this.#known) this.#observer.gone(this, exit);
+  }
+
+  #onExit(exit: ExitReport): void {
+    const itsOwn = exitError(exit, this.#heapWasFull, this.#what);
+    const isOom = itsOwn.code === "FUNCTION_OOM";
+    const reason = isOom ? itsOwn : (this.#endedBy ?? itsOwn);
+    const wasWanted = this.#endedBy !== null || this.#state === "retiring";
+    if (isOom || !wasWanted) this.#log.write("platform", "error", reason.message, this.#onlyRequestId());
+    this.#takeNoMore();
+    this.#state = "dead";
+    this.#loaded.reject(this.#exitWhileLoading(exit, reason));
+    for (const exchange of [...this.#flights.keys()]) {
+      exchange.fail(this.#error(reason.code, reason.message));
+      const report = this.#land(exchange);
+      if (report !== null && this.#known) this.#observer.settled(this, report);
+    }
+  }
+
+  #exitWhileLoading(exit: ExitReport, reason: TsfnError): TsfnError {
+    if (reason.code === "FUNCTION_OOM") return this.#error("FUNCTION_OOM", `${reason.message} while loading`);
+    const words = this.#lastWords === "" ? "" : `; its last words: ${this.#lastWords}`;
+    const message = `Loading ${this.#what} failed: its process ${describeExit(exit)}${words}`;
+    return this.#error(exit.signal === "SIGKILL" ? "STARTUP_FAILED" : "LOAD_FAILED", message);
+  }
+
+  #onStderr(line: string): void {
+    this.#heapWasFull ||= tellsOfFullHeap(line);
+    if (line.trim() !== "") this.#lastWords = line.trim().slice(0, 200);
+    this.#log.write("stderr", "error", line, this.#onlyRequestId());
+  }
+
+  #land(exchange: Exchange) {
+    const flight = this.#flights.get(exchange);
+    if (flight === undefined) return null;
+    this.#flights.delete(exchange);
+    this.#served += 1;
+    return flight.land();
+  }
+
+  /** The only invocation that a line without a sender can be of. */
+  #onlyRequestId(): string | undefined {
+    const [only] = this.#flights.keys();
+    return this.inFlight === 1 ? only?.invocation.requestId : undefined;
+  }
+
+  #complain(what: string, error: unknown): void {
+    this.#log.write("platform", "error", `the sandbox ${what}: ${asTsfnError(error).message}`, undefined);
+  }
+}
+
+function requestIdOf(exchange: Exchange | null): string | undefined {
+  return exchange?.invocation.requestId;
+}

@@ -1,0 +1,27 @@
+// Why a version did not load, for the one who deploys: the mapped stack and the place in the source it begins at.
+
+import type { FunctionVersion } from "../catalog/index.ts";
+import { type Problem, TsfnError } from "../errors.ts";
+import type { Failure } from "../wire/index.ts";
+
+export function loadError(version: FunctionVersion, failure: Failure): TsfnError {
+  const cause = new Error(failure.message);
+  cause.name = failure.name;
+  cause.stack = failure.stack;
+  const { function: name, number } = version;
+  const message = `Loading ${name}@${number} failed: ${failure.name}: ${failure.message}`;
+  return new TsfnError("LOAD_FAILED", message, {
+    function: name,
+    version: number,
+    cause,
+    problems: [problemOf(failure)],
+  });
+}
+
+function problemOf(failure: Failure): Problem {
+  const message = failure.stack;
+  // The first frame inside the function's own directory; the guest has made its paths relative.
+  const place = /^ {4}at (?:.* \()?(?!node:|\/|file:)([^()\n]+):(\d{1,9}):(\d{1,9})\)?$/m.exec(failure.stack);
+  const [, file, line, column] = place ?? [];
+  return file === undefined ? { message } : { message, file, line: Number(line), column: Number(column) };
+}
