@@ -25,15 +25,20 @@ export interface UnpackedPackage {
 
 /** The stream is read to its end or left as it is; never destroyed. @throws TsfnError PACKAGE_INVALID, MANIFEST_INVALID, DISK_FULL */
 export async function unpackFunction(stream: Readable, stagingDir: string): Promise<UnpackedPackage> {
-  const stagedDir = await mkdtemp(join(stagingDir, "unpack-"));
+  // Until it is read, nobody else listens, and an error without a listener ends the process. Reading finds it again.
+  stream.on("error", () => undefined);
+  try {
+    return await unpackInto(await mkdtemp(join(stagingDir, "unpack-")), stream);
+  } catch (cause) {
+    if (!isErrno(cause, "ENOSPC") && !isErrno(cause, "EDQUOT")) throw cause;
+    throw new TsfnError("DISK_FULL", `no room to unpack the package in ${stagingDir}`, { cause });
+  }
+}
+
+async function unpackInto(stagedDir: string, stream: Readable): Promise<UnpackedPackage> {
   const discard = () => rm(stagedDir, { recursive: true, force: true });
   try {
-    const unpacking: Unpacking = {
-      stagedDir,
-      kinds: new Map([["app", "directory"]]),
-      sizeBytes: 0,
-      manifestText: null,
-    };
+    const unpacking = startUnpacking(stagedDir);
     await mkdir(join(stagedDir, "app"));
     await readArchive(stream, (entry) => unpackEntry(unpacking, entry));
     const { manifestText, sizeBytes, kinds } = unpacking;
@@ -42,8 +47,7 @@ export async function unpackFunction(stream: Readable, stagingDir: string): Prom
     return { manifest: parseManifest(manifestText, manifestEntry, {}), stagedDir, sizeBytes, discard };
   } catch (error) {
     await discard();
-    if (!isErrno(error, "ENOSPC") && !isErrno(error, "EDQUOT")) throw error;
-    throw new TsfnError("DISK_FULL", `no room to unpack the package in ${stagingDir}`, { cause: error });
+    throw error;
   }
 }
 
@@ -53,6 +57,11 @@ interface Unpacking {
   readonly kinds: Map<string, "file" | "directory">;
   sizeBytes: number;
   manifestText: string | null;
+}
+
+function startUnpacking(stagedDir: string): Unpacking {
+  const kinds: Unpacking["kinds"] = new Map([".", "app"].map((path) => [path, "directory"]));
+  return { stagedDir, kinds, sizeBytes: 0, manifestText: null };
 }
 
 async function unpackEntry(unpacking: Unpacking, entry: ArchiveEntry): Promise<void> {
