@@ -2,12 +2,20 @@
 // document with `--json`. A manifest with several mistakes gets a line for each. tsfnd prints the same block, and
 // server/ reads it back from a server that did not start.
 
-import { asTsfnError, catalogue, type ErrorCode, type Problem, TsfnError, toProblem } from "../../runtime/errors.ts";
+import {
+  asTsfnError,
+  catalogue,
+  type ErrorCode,
+  isErrno,
+  type Problem,
+  TsfnError,
+  toProblem,
+} from "../../runtime/errors.ts";
 import { neutralise, styled } from "./terminal.ts";
 
 /** Prints the failure and returns the exit code that belongs to it. */
 export function reportError(thrown: unknown, { json }: { readonly json: boolean }): number {
-  const error = asTsfnError(thrown);
+  const error = isErrno(thrown, "ECONNRESET") ? cutOff(thrown) : asTsfnError(thrown);
   if (json) process.stdout.write(`${JSON.stringify(toProblem(error))}\n`);
   else process.stderr.write(`${errorBlock(error).map(paint).join("\n")}\n`);
   if (error.code === "INTERNAL" && process.env.TSFN_DEBUG && error.cause instanceof Error) {
@@ -38,6 +46,11 @@ export function isErrorCode(code: unknown): code is ErrorCode {
 export function formatProblem({ file, line, column, message, hint }: Problem): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(":");
   return `${place}${place === "" ? "" : " "}${message}${hint === undefined ? "" : ` (${hint})`}`;
+}
+
+/** The head of an answer had arrived, so the client could not know. */
+function cutOff(cause: unknown): TsfnError {
+  return new TsfnError("SERVER_UNREACHABLE", "the connection broke in the middle of an answer", { cause });
 }
 
 const indent = "       ";
