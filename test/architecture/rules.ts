@@ -82,7 +82,7 @@ export const fileSizes: Rule = (files) => {
     const least =
       /(?:^functions\/|\/index\.ts$|\.h$)/.test(path) || (path.endsWith(".c") && paths.has(path.replace(/c$/, "h")))
         ? 0
-        : 20;
+        : 15;
     if (lines > most) return [`${path} has ${lines} lines; wanted at most ${most}`];
     return lines < least ? [`${path} has ${lines} lines; wanted at least ${least}`] : [];
   });
