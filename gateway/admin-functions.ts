@@ -10,7 +10,7 @@ import { TsfnError } from "../runtime/errors.ts";
 import type { LogOptions, LogRecord, Runtime } from "../runtime/index.ts";
 import { deployed, functionDescription, instance, listedFunction, logRecord, problem } from "./admin-schemas.ts";
 import { openRequestBody } from "./request-body.ts";
-import { functionNotFound, shown } from "./routes.ts";
+import { shown } from "./routes.ts";
 
 export type AdminEnv = { Bindings: HttpBindings };
 
@@ -32,6 +32,21 @@ const failures = {
 const answers = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
   description,
   content: { "application/json": { schema } },
+});
+
+const logsQuery = z.object({
+  tail: z.coerce.number().int().min(0).max(100_000).default(100),
+  follow: z.enum(["true", "false"]).default("false"),
+});
+const logsRoute = createRoute({
+  method: "get",
+  path: "/v1/functions/{name}/logs",
+  summary: "Its log records, one JSON document a line",
+  request: { params, query: logsQuery },
+  responses: {
+    200: { description: "NDJSON", content: { "application/x-ndjson": { schema: logRecord } } },
+    ...failures,
+  },
 });
 
 export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url, closing }: FunctionRoutesParts): void {
@@ -114,35 +129,21 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url, cl
     },
   );
 
-  app.openapi(
-    createRoute({
-      method: "get",
-      path: "/v1/functions/{name}/logs",
-      summary: "Its log records, one JSON document a line",
-      request: {
-        params,
-        query: z.object({
-          tail: z.coerce.number().int().min(0).max(100_000).default(100),
-          follow: z.enum(["true", "false"]).default("false"),
-        }),
-      },
-      responses: {
-        200: { description: "NDJSON", content: { "application/x-ndjson": { schema: logRecord } } },
-        ...failures,
-      },
-    }),
-    (context) => {
-      const name = context.req.param("name");
-      // Known before the head leaves, which for a follower is long before the first record.
-      if (runtime.current(name) === undefined) throw functionNotFound(name);
-      const { tail, follow } = context.req.valid("query");
-      const left = new AbortController();
-      context.env.outgoing.once("close", () => left.abort());
-      const options: LogOptions = { tail, follow: follow === "true", signal: AbortSignal.any([left.signal, closing]) };
-      const lines = ReadableStream.from(ndjson(runtime.logs(name, options)));
-      return context.body(lines, 200, { "Content-Type": "application/x-ndjson" });
-    },
-  );
+  // Registered and served apart: the typed form knows no answer that is a stream.
+  app.openAPIRegistry.registerPath(logsRoute);
+  app.get("/v1/functions/:name/logs", (context) => {
+    const query = logsQuery.safeParse(context.req.query());
+    if (!query.success) throw invalidParameters(query.error);
+    const left = new AbortController();
+    context.env.outgoing.once("close", () => left.abort());
+    const options: LogOptions = {
+      tail: query.data.tail,
+      follow: query.data.follow === "true",
+      signal: AbortSignal.any([left.signal, closing]),
+    };
+    const lines = ReadableStream.from(ndjson(runtime.logs(context.req.param("name"), options)));
+    return context.body(lines, 200, { "Content-Type": "application/x-ndjson" });
+  });
 
   app.openapi(
     createRoute({
@@ -155,6 +156,13 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url, cl
       return context.json({ instances: await runtime.instances() }, 200);
     },
   );
+}
+
+/** What a person can mend, without the validator's own document. */
+export function invalidParameters({ issues }: z.ZodError): TsfnError {
+  const problems = issues.map(({ path, message }) => ({ message: `${path.join(".")}: ${message}` }));
+  const list = problems.map(({ message }) => message).join("; ");
+  return new TsfnError("REQUEST_MALFORMED", `The request has invalid parameters: ${list}`, { problems });
 }
 
 async function deploy(context: Context<AdminEnv>, name: string, runtime: Runtime) {

@@ -69,7 +69,7 @@ const sandbox = z
       cgroup: inode,
       time: inode.nullable(),
     }),
-    cgroups: z.array(z.string()),
+    cgroups: z.array(z.string()).readonly(),
     uidBase: count,
     limits: z.object({
       memoryBytes: count,

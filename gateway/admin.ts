@@ -4,7 +4,7 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Logger } from "pino";
 import { asTsfnError, TsfnError } from "../runtime/errors.ts";
-import { type AdminEnv, addFunctionRoutes, type FunctionRoutesParts } from "./admin-functions.ts";
+import { type AdminEnv, addFunctionRoutes, type FunctionRoutesParts, invalidParameters } from "./admin-functions.ts";
 import { info } from "./admin-schemas.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { Metrics } from "./metrics.ts";
@@ -33,10 +33,7 @@ export interface AdminParts extends FunctionRoutesParts {
 export function createAdmin(parts: AdminParts): OpenAPIHono<AdminEnv> {
   const app = new OpenAPIHono<AdminEnv>({
     defaultHook: (result) => {
-      if (result.success) return;
-      const problems = result.error.issues.map(({ path, message }) => ({ message: `${path.join(".")}: ${message}` }));
-      const message = `The request has invalid parameters: ${problems.map((problem) => problem.message).join("; ")}`;
-      throw new TsfnError("REQUEST_MALFORMED", message, { problems });
+      if (!result.success) throw invalidParameters(result.error);
     },
   });
   app.onError((thrown, context) => {
@@ -82,6 +79,6 @@ function addServerRoutes(app: OpenAPIHono<AdminEnv>, { exchanges, metrics, ...pa
     return context.text("ok\n");
   });
   app.get("/metrics", async (context) => {
-    return context.body(await metrics.render(), 200, { "Content-Type": metrics.contentType });
+    return context.body(await metrics.render(parts.runtime), 200, { "Content-Type": metrics.contentType });
   });
 }

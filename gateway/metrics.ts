@@ -2,7 +2,7 @@
 // Labels are names of functions that are or were deployed, never what a stranger typed.
 
 import { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
-import type { Runtime, RuntimeObserver } from "../runtime/index.ts";
+import type { InstanceDescription, InstanceEnd, PoolSnapshot, Runtime, RuntimeObserver } from "../runtime/index.ts";
 
 export interface CallObserver {
   /** A call of a deployed function was answered with `status`; 499 when its client left first. */
@@ -10,23 +10,21 @@ export interface CallObserver {
 }
 
 export interface Metrics extends CallObserver {
+  /** To be given to the runtime before it starts anything. */
+  readonly observer: RuntimeObserver;
   readonly contentType: string;
-  /** The text that Prometheus scrapes. */
-  render(): Promise<string>;
-  /** Stops listening to the runtime. */
-  close(): void;
+  /** The text that Prometheus scrapes; gauges are read from the runtime now. */
+  render(runtime: Pick<Runtime, "snapshot" | "instances">): Promise<string>;
 }
-
-type Observed = Pick<Runtime, "observe" | "snapshot" | "instances">;
 
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-export function createMetrics(runtime: Observed, version: string): Metrics {
+export function createMetrics(version: string): Metrics {
   const registry = new Registry();
-  const call = callMetrics(registry);
-  const stop = runtime.observe(observerOf(registry));
-  const usage = usageMetrics(registry, runtime);
-  const refreshPools = poolGauges(registry, runtime);
+  const ended = callMetrics(registry);
+  const observer = observerOf(registry);
+  const usage = usageMetrics(registry);
+  const readPools = poolGauges(registry);
   new Gauge({
     name: "tsfn_build_info",
     help: "Always 1; the labels tell the versions of tsfn and of Node.",
@@ -34,16 +32,14 @@ export function createMetrics(runtime: Observed, version: string): Metrics {
     registers: [registry],
   }).set({ version, node: process.versions.node }, 1);
   return {
-    ended: call,
+    ended,
+    observer: { ...observer, instanceGone: usage.instanceGone },
     contentType: registry.contentType,
-    render: async () => {
-      await usage.refresh();
-      refreshPools();
+    render: async (runtime) => {
+      usage.startReading();
+      usage.read(await runtime.instances());
+      readPools(runtime.snapshot());
       return await registry.metrics();
-    },
-    close: () => {
-      stop();
-      usage.stop();
     },
   };
 }
@@ -113,7 +109,7 @@ function observerOf(registry: Registry): RuntimeObserver {
 }
 
 /** Read at the scrape, so that a function that is gone leaves no gauge behind. */
-function poolGauges(registry: Registry, runtime: Observed): () => void {
+function poolGauges(registry: Registry): (pools: readonly PoolSnapshot[]) => void {
   const depth = new Gauge({
     name: "tsfn_queue_depth",
     help: "Invocations in a function's waiting line now.",
@@ -126,10 +122,10 @@ function poolGauges(registry: Registry, runtime: Observed): () => void {
     labelNames: ["function", "state"],
     registers: [registry],
   });
-  return () => {
+  return (pools) => {
     depth.reset();
     instances.reset();
-    for (const pool of runtime.snapshot()) {
+    for (const pool of pools) {
       depth.set({ function: pool.function }, pool.waiting);
       for (const state of ["starting", "idle", "busy", "retiring"] as const) {
         instances.set({ function: pool.function, state }, pool[state]);
@@ -139,7 +135,7 @@ function poolGauges(registry: Registry, runtime: Observed): () => void {
 }
 
 /** Cpu is a counter over instances that come and go: what ended ones used is kept, what live ones use is asked for. */
-function usageMetrics(registry: Registry, runtime: Observed): { refresh: () => Promise<void>; stop: () => void } {
+function usageMetrics(registry: Registry) {
   const endedCpuUs = new Map<string, number>();
   const endedMeanwhile = new Set<string>();
   const memory = new Gauge({
@@ -154,23 +150,22 @@ function usageMetrics(registry: Registry, runtime: Observed): { refresh: () => P
     labelNames: ["function"],
     registers: [registry],
   });
-  const refresh = async (): Promise<void> => {
-    endedMeanwhile.clear();
-    const live = (await runtime.instances()).filter(({ id }) => !endedMeanwhile.has(id));
-    cpu.reset();
-    memory.reset();
-    for (const [name, cpuUs] of endedCpuUs) cpu.inc({ function: name }, cpuUs / 1e6);
-    for (const { function: name, usage } of live) {
-      if (usage === null) continue;
-      cpu.inc({ function: name }, usage.cpuUs / 1e6);
-      memory.inc({ function: name }, usage.memoryBytes);
-    }
-  };
-  const stop = runtime.observe({
-    instanceGone: ({ function: name, instance, exit }) => {
+  return {
+    /** An instance that ends while the others are asked must not count twice. */
+    startReading: (): void => endedMeanwhile.clear(),
+    read: (instances: readonly InstanceDescription[]): void => {
+      cpu.reset();
+      memory.reset();
+      for (const [name, cpuUs] of endedCpuUs) cpu.inc({ function: name }, cpuUs / 1e6);
+      for (const { id, function: name, usage } of instances) {
+        if (usage === null || endedMeanwhile.has(id)) continue;
+        cpu.inc({ function: name }, usage.cpuUs / 1e6);
+        memory.inc({ function: name }, usage.memoryBytes);
+      }
+    },
+    instanceGone: ({ function: name, instance, exit }: InstanceEnd): void => {
       endedMeanwhile.add(instance);
       endedCpuUs.set(name, (endedCpuUs.get(name) ?? 0) + exit.cpuUs);
     },
-  });
-  return { refresh, stop };
+  };
 }

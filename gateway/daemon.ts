@@ -1,0 +1,157 @@
+// The life of tsfnd after its start: opens the runtime and both listeners, drains when it is told to stop, and ends at
+// once when the warden is gone. tsfnd.ts is the process around it.
+
+import type { Logger } from "pino";
+import type { Settings } from "../runtime/config.ts";
+import { type ErrorCode, TsfnError } from "../runtime/errors.ts";
+import { now, openRuntime, type Runtime, type RuntimeObserver } from "../runtime/index.ts";
+import type { SandboxFactory } from "../runtime/sandbox/index.ts";
+import { openAdminSocket } from "./admin-socket.ts";
+import { Exchanges } from "./exchanges.ts";
+import { createMetrics } from "./metrics.ts";
+import { type Listener, openPublicListener } from "./server.ts";
+
+export interface DaemonParts {
+  readonly settings: Settings;
+  readonly sandboxes: SandboxFactory;
+  readonly version: string;
+  readonly wardenPid: number;
+  readonly log: Logger;
+}
+
+export interface Daemon {
+  /** Of the public listener. */
+  readonly url: string;
+  /** The exit status, when everything is closed. Never rejects. */
+  readonly ended: Promise<number>;
+  /** Drains and ends with 0: what is in flight is answered, but not for longer than the grace time. Twice: at once. */
+  stop(): void;
+  /** Without the warden no instance can be started or trusted to end: answers everyone 503 and ends with 1. */
+  wardenLost(): void;
+}
+
+/** How long callers that are turned away at the end may take to receive that answer. */
+const farewellMs = 500;
+
+/** @throws TsfnError; then nothing is left open. */
+export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
+  const { settings, log, version } = parts;
+  const startedAtMs = now();
+  const exchanges = new Exchanges();
+  const metrics = createMetrics(version);
+  const closing = new AbortController();
+  const runtime = await openRuntime({
+    settings,
+    sandboxes: parts.sandboxes,
+    observer: logged(metrics.observer, log),
+  });
+  const listeners: Listener[] = [];
+  const ending = new Ending({ runtime, exchanges, listeners, closing, log, graceMs: settings.graceMs });
+  try {
+    const shared = { runtime, exchanges, calls: metrics, metrics, log };
+    const front = await openPublicListener(settings.listen, shared);
+    listeners.push(front);
+    const { url } = front;
+    const info = () => ({
+      version,
+      pid: process.pid,
+      wardenPid: parts.wardenPid,
+      url,
+      dataDir: settings.dataDir,
+      uptimeS: Math.round((now() - startedAtMs) / 1_000),
+    });
+    const admin = { ...shared, url, info, closing: closing.signal, shutdown: () => ending.drain() };
+    listeners.push(await openAdminSocket(settings.adminSocket, admin));
+    log.info({ url, admin: settings.adminSocket, startMs: Math.round(now() - startedAtMs) }, "listening");
+    return { url, ended: ending.ended, stop: () => ending.drain(), wardenLost: () => ending.abandon() };
+  } catch (thrown) {
+    await Promise.all(listeners.map((listener) => listener.close()));
+    await runtime.close();
+    throw thrown;
+  }
+}
+
+interface EndingParts {
+  readonly runtime: Runtime;
+  readonly exchanges: Exchanges;
+  /** The public one first. */
+  readonly listeners: readonly Listener[];
+  readonly closing: AbortController;
+  readonly log: Logger;
+  readonly graceMs: number;
+}
+
+/** The ways a daemon ends; the first one decides the exit status. */
+class Ending {
+  readonly #parts: EndingParts;
+  readonly #ended = Promise.withResolvers<number>();
+  readonly #hurry = new AbortController();
+  #begun = false;
+
+  constructor(parts: EndingParts) {
+    this.#parts = parts;
+  }
+
+  get ended(): Promise<number> {
+    return this.#ended.promise;
+  }
+
+  drain(): void {
+    const { log, exchanges, graceMs } = this.#parts;
+    log.info({ inFlight: exchanges.size, graceMs }, "draining");
+    this.#begin(() => this.#end("SHUTTING_DOWN", "The server is shutting down", graceMs, 0));
+  }
+
+  abandon(): void {
+    this.#parts.log.error("the warden is gone");
+    this.#begin(() => this.#end("WARDEN_LOST", "The warden ended, and the instances with it", 0, 1));
+  }
+
+  #begin(end: () => Promise<void>): void {
+    if (this.#begun) this.#hurry.abort();
+    else void end();
+    this.#begun = true;
+  }
+
+  async #end(code: ErrorCode, message: string, graceMs: number, status: number): Promise<void> {
+    const { runtime, exchanges, listeners, closing, log } = this.#parts;
+    exchanges.refuse(new TsfnError(code, message));
+    listeners[0]?.stopAccepting();
+    try {
+      await this.#within(graceMs, Promise.all([exchanges.idle(), runtime.drain(graceMs)]));
+      if (exchanges.size > 0) {
+        log.warn({ inFlight: exchanges.size }, "ending without answers");
+        exchanges.abortAll(new TsfnError(code, `${message}; this call was not over in time`));
+        await this.#within(farewellMs, exchanges.idle());
+      }
+      closing.abort();
+      await Promise.all([...listeners.map((listener) => listener.close()), runtime.close()]);
+      log.info("ended");
+      this.#ended.resolve(status);
+    } catch (thrown) {
+      log.error({ err: thrown }, "the end failed");
+      this.#ended.resolve(1);
+    }
+  }
+
+  async #within(limitMs: number, work: Promise<unknown>): Promise<void> {
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, limitMs);
+    this.#hurry.signal.addEventListener("abort", () => resolve(), { once: true });
+    if (this.#hurry.signal.aborted) resolve();
+    await Promise.race([work, over]);
+    clearTimeout(timer);
+  }
+}
+
+/** What an operator must hear of, besides the counting. */
+function logged(observer: RuntimeObserver, log: Logger): RuntimeObserver {
+  return {
+    ...observer,
+    instanceFailed: (event) => {
+      log.warn(event, "an instance did not start");
+      observer.instanceFailed?.(event);
+    },
+    fault: (error) => log.error({ err: error }, "fault"),
+  };
+}
