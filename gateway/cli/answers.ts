@@ -5,14 +5,18 @@ import type { DeployResult, FunctionDescription, FunctionSummary, InstanceDescri
 
 export type { ServerInfo } from "../admin.ts";
 
+/** `GET /v1/functions` */
 export interface FunctionList {
   readonly functions: readonly ListedFunction[];
 }
 
 export type ListedFunction = FunctionSummary & { readonly url: string };
+/** `GET /v1/functions/{name}` */
 export type InspectedFunction = FunctionDescription & { readonly url: string };
+/** `PUT /v1/functions/{name}` */
 export type Deployed = DeployResult & { readonly url: string };
 
+/** `GET /v1/instances` */
 export interface InstanceList {
   readonly instances: readonly InstanceDescription[];
 }

@@ -64,30 +64,21 @@ async function launch(directory: string, settings: Settings, installation: Insta
     readComplaint: () => readFile(errorPath, "utf8"),
   });
   let closing = false;
-  let info: ServerInfo | undefined;
-  const ready = server.ready.then((found) => {
-    info = found;
-    return found;
-  });
-  const lost = ready.then(async () => {
+  const lost = server.ready.then(async () => {
     const status = await server.ended;
     if (closing) return await new Promise<never>(() => {});
     const told = (await readFile(errorPath, "utf8")).trim() || "it said nothing";
     throw new TsfnError("WARDEN_LOST", `the server ended with status ${status}: ${told}`, { hint: "Run it again" });
   });
-  const end = (): void => {
-    // Without tsfnd the warden removes every sandbox and ends; it must not be killed itself.
-    if (info !== undefined && server.child.exitCode === null) process.kill(info.pid, "SIGKILL");
-  };
   return {
     client: server.client,
-    ready,
+    ready: server.ready,
     lost,
-    end,
+    end: server.endAtOnce,
     async close() {
       closing = true;
       server.child.kill("SIGTERM");
-      const patience = setTimeout(end, settings.graceMs + 3_000);
+      const patience = setTimeout(server.endAtOnce, settings.graceMs + 3_000);
       await server.ended;
       clearTimeout(patience);
       await rm(directory, { recursive: true, force: true });

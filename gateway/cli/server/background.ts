@@ -16,7 +16,7 @@ export async function startInBackground(settings: Settings): Promise<ServerInfo>
   const prepared = await prepareDirectories(settings);
   const errorPath = join(prepared.settings.dataDir, "server.err");
   await using log = await open(join(prepared.settings.dataDir, "server.log"), "a", 0o600);
-  // Appending, so that the warden and tsfnd do not write over each other; emptied for this start.
+  // Appended to: another server may hold this directory, and that is then what this start will be told.
   await using errors = await open(errorPath, "a", 0o600);
   const { size: offset } = await errors.stat();
   const server = launchServer({

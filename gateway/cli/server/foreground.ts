@@ -29,8 +29,7 @@ export async function startInForeground(settings: Settings, announce: (info: Ser
   });
   using signals = onSignals((signal, count) => {
     if (count === 1) server.child.kill("SIGTERM");
-    // Without tsfnd the warden removes every sandbox and ends; killing the warden itself would leave them behind.
-    else if (info !== undefined) process.kill(info.pid, "SIGKILL");
+    else server.endAtOnce();
     if (count === 1 && signal === "SIGINT") process.stderr.write("Stopping; Ctrl-C again to stop at once.\n");
   });
   try {

@@ -4,7 +4,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { catalogue, type ErrorCode, TsfnError } from "../../../runtime/errors.ts";
+import { catalogue, type ErrorCode, isErrno, TsfnError } from "../../../runtime/errors.ts";
 import type { ServerInfo } from "../answers.ts";
 import { type Client, openClient } from "../client.ts";
 import { parseErrorBlock } from "../report-error.ts";
@@ -29,6 +29,8 @@ export interface RunningServer {
   readonly ended: Promise<number>;
   /** Resolves when the server answers. @throws TsfnError what the server said when it gave up */
   readonly ready: Promise<ServerInfo>;
+  /** Ends it without an answer to what is in flight; `ended` tells when nothing of it is left. */
+  endAtOnce(): void;
 }
 
 /** @throws TsfnError SERVER_RUNNING when a server answers on the socket. */
@@ -56,11 +58,24 @@ export function launchServer({ prepared, installation, ...options }: LaunchOptio
     resolve(1);
   });
   const client = openClient(prepared.settings.adminSocket);
+  let info: ServerInfo | undefined;
   const ready = waitUntilReady(client, ended).then(async (outcome) => {
-    if (typeof outcome !== "number") return outcome;
-    throw complaint(failure?.message ?? (await options.readComplaint()), outcome);
+    if (typeof outcome === "number") throw complaint(failure?.message ?? (await options.readComplaint()), outcome);
+    info = outcome;
+    return info;
   });
-  return { child, client, ended, ready };
+  return { child, client, ended, ready, endAtOnce: () => killDaemon(child, info) };
+}
+
+/** Without tsfnd the warden removes every sandbox and ends; killing the warden itself would leave them behind. */
+function killDaemon(child: ChildProcess, info: ServerInfo | undefined): void {
+  if (info === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(info.pid, "SIGKILL");
+  } catch (thrown) {
+    // It ended by itself; the warden is about to.
+    if (!isErrno(thrown, "ESRCH")) throw thrown;
+  }
 }
 
 function wardenArguments(prepared: Prepared, installation: Installation, dieWithParent: boolean): string[] {
