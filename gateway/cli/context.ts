@@ -17,11 +17,13 @@ export interface Context {
 export interface SharedOptions {
   readonly json?: boolean;
   readonly server?: string;
+  /** The name that the commands about the server itself know the same thing by. */
+  readonly admin?: string;
 }
 
 /** @param command the one that runs; it knows the program's options too. */
 export function contextOf(command: Command): Context {
-  const { json = false, server } = command.optsWithGlobals<SharedOptions>();
+  const { json = false, admin, server = admin } = command.optsWithGlobals<SharedOptions>();
   return { output: openOutput({ json }), client: () => openClient(serverAddress(server, process.env)) };
 }
 

@@ -23,10 +23,11 @@ export function configure(command: Command): void {
   stop.action(async () => stopRunning(stop));
   const status = subcommand(command, "status", "say whether a server answers, and where");
   status.action(async () => showStatus(status));
+  for (const each of [stop, status]) each.option("--admin <path>", "its admin socket; the same as --server");
   const examples = [
     ["sudo tsfn server start", "in the background, on 127.0.0.1:8080"],
     ["sudo tsfn server start --foreground --listen :80", "as a service, on every address"],
-    ["tsfn server stop --server /run/other/admin.sock", "one of several"],
+    ["sudo tsfn server stop --admin /run/other/admin.sock", "one of several"],
   ] as const;
   for (const each of [command, start, stop, status]) withExamples(each, examples);
 }

@@ -28,7 +28,8 @@ export async function startInForeground(settings: Settings, announce: (info: Ser
     else process.stderr.write(chunk);
   });
   using signals = onSignals((signal, count) => {
-    if (count === 1) server.child.kill("SIGTERM");
+    // The warden hands it on; tsfnd drains at the first and hurries at the second.
+    if (count <= 2) server.child.kill("SIGTERM");
     else server.endAtOnce();
     if (count === 1 && signal === "SIGINT") process.stderr.write("Stopping; Ctrl-C again to stop at once.\n");
   });
