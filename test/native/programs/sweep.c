@@ -1,5 +1,6 @@
-/* Applies the real filter, then makes each system call it reads from its input, "number a0 a1 a2", and prints the
- * errno, or 0. `sweep i386` and `sweep x32` make one call by a door that must kill. seccomp.test.ts runs it. */
+/* Applies the real filter, then makes each system call it reads from its input, "number a0 a1 a2", and prints
+ * the errno, or 0. `sweep i386` and `sweep x32` make one call by a door that must kill. seccomp.test.ts runs
+ * it. */
 #include "caps.h"
 #include "seccomp.h"
 
@@ -19,7 +20,9 @@ static void foreign_call(const char *door) {
     printf("survived with %ld\n", result);
 }
 #else
-static void foreign_call(const char *door) { printf("no door %s on this architecture\n", door); }
+static void foreign_call(const char *door) {
+    printf("no door %s on this architecture\n", door);
+}
 #endif
 
 static void sweep(void) {
