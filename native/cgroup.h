@@ -1,0 +1,100 @@
+/* Control groups: one parent `tsfn-<id>` in each hierarchy used, one group per sandbox below it. The front
+ * (cgroup.c) finds the hierarchies and treats them alike; what differs is in cgroup_v1.c and cgroup_v2.c.
+ * Runs in the warden, except cgroup_join, which the process to be contained calls. */
+#ifndef TSFN_CGROUP_H
+#define TSFN_CGROUP_H
+
+#include "error.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CGROUP_NAME_LENGTH 32
+#define CGROUP_MOST_TREES 4
+
+/* What a hierarchy controls, as a set of bits. */
+#define CGROUP_MEMORY 1u
+#define CGROUP_CPU 2u
+#define CGROUP_PIDS 4u
+#define CGROUP_CPUACCT 8u
+#define CGROUP_DEVICES 16u
+
+struct cgroup_tree {
+    char mount[192];
+    bool v2;
+    unsigned controllers;
+    int parent; /* descriptor of <mount>/tsfn-<id> */
+};
+
+struct cgroups {
+    char name[CGROUP_NAME_LENGTH]; /* tsfn-<id> */
+    struct cgroup_tree trees[CGROUP_MOST_TREES];
+    int count;
+    int v2; /* index of the v2 tree, which also kills and counts cpu time; -1 if there is none */
+    struct cgroup_tree devices; /* v1 only; the warden itself is in it. mount is empty if there is none */
+    char home[256];             /* the warden's own devices group, to which it returns */
+};
+
+struct cgroup_limits {
+    uint64_t memory_bytes;
+    uint64_t cpu_thousandths;
+    uint64_t pids;
+};
+
+struct cgroup_usage {
+    uint64_t cpu_us;
+    uint64_t memory_bytes;
+    uint64_t memory_peak_bytes;
+    uint64_t pids;
+    uint64_t oom_kills;
+};
+
+/* Finds the mounted hierarchies; makes nothing. Fails if memory, cpu or pids is nowhere. */
+int cgroups_find(struct cgroups *c, const char *server_id, struct failure *f);
+/* Path of the parent in hierarchy i (from 0, the devices one last); NULL past the end. For the journal. */
+const char *cgroups_parent_path(const struct cgroups *c, int i, char *path, unsigned size);
+/* Makes the parents and moves the warden into its device allow-list, which every sandbox then inherits. */
+int cgroups_make(struct cgroups *c, struct failure *f);
+/* Moves the warden back, kills what is left below the parents (tsfnd's own children), removes them. Blocks.
+ */
+int cgroups_remove(struct cgroups *c, struct failure *f);
+/* Kills everything in the group at `path` and below and removes it. For leftovers; blocks until it is done.
+ */
+int cgroup_clear(const char *path, struct failure *f);
+
+/* `name` is a sandbox's id, or CGROUP_DAEMON: tsfnd's own group, so that a restart after a crash finds it. */
+#define CGROUP_DAEMON "_tsfnd"
+/* limits may be NULL: then the group is made in the v2 tree only. */
+int cgroup_create(const struct cgroups *c, const char *name, const struct cgroup_limits *limits,
+                  struct failure *f);
+int cgroup_limits_set(const struct cgroups *c, const char *name, const struct cgroup_limits *limits,
+                      struct failure *f);
+/* For CLONE_INTO_CGROUP; -1 with errno, ENOENT if there is no v2 tree. */
+int cgroup_open_v2(const struct cgroups *c, const char *name);
+/* Moves the calling process, which has one thread, into the groups of the v1 trees. */
+int cgroup_join(const struct cgroups *c, const char *name, struct failure *f);
+/* SIGKILL to every process of the group at once. -1 with errno where the kernel cannot. */
+int cgroup_kill(const struct cgroups *c, const char *name);
+/* An eventfd that becomes readable when the group is out of memory; -1 where the kernel kills all by itself.
+ */
+int cgroup_watch_oom(const struct cgroups *c, const char *name);
+void cgroup_usage_read(const struct cgroups *c, const char *name, struct cgroup_usage *usage);
+/* -1 with errno; EBUSY: a process is still leaving, try again. Success if there is no such group. */
+int cgroup_remove(const struct cgroups *c, const char *name);
+/* Absolute path in hierarchy i; NULL past the end. */
+const char *cgroup_path(const struct cgroups *c, int i, const char *name, char *path, unsigned size);
+
+/* The backends: `dir` is the sandbox's own group, `controllers` what the tree controls. */
+int cgroup_v1_limits_set(int dir, unsigned controllers, const struct cgroup_limits *limits,
+                         struct failure *f);
+int cgroup_v1_watch_oom(int dir);
+void cgroup_v1_usage_read(int dir, unsigned controllers, struct cgroup_usage *usage);
+int cgroup_v1_devices_allow(int dir, struct failure *f);
+int cgroup_v2_limits_set(int dir, unsigned controllers, const struct cgroup_limits *limits,
+                         struct failure *f);
+void cgroup_v2_usage_read(int dir, unsigned controllers, struct cgroup_usage *usage);
+int cgroup_v2_enable(int dir, unsigned controllers, struct failure *f);
+
+/* Length of a quota's period. The share is exact over each of them: a burst never lasts longer. */
+#define CGROUP_CPU_PERIOD_US 100000
+
+#endif

@@ -1,0 +1,43 @@
+/* Mounts: the warden's own (mount.c), which nothing outside sees and which go with it, and a sandbox's root
+ * (root.c). */
+#ifndef TSFN_MOUNT_H
+#define TSFN_MOUNT_H
+
+#include "error.h"
+#include <limits.h>
+#include <stdint.h>
+
+/* Where sandboxes' roots are made from. */
+struct mounts {
+    int layers;           /* directory of the layers */
+    char build[PATH_MAX]; /* mount point on which one root at a time is built */
+    char dev[PATH_MAX];   /* mount of the device nodes that all sandboxes share, read-only */
+};
+
+/* Puts the warden in a mount namespace of its own; shows `program` read-only at <data_dir>/program. */
+int mounts_make(struct mounts *m, const char *data_dir, const char *program, struct failure *f);
+
+/* The parts of a sandbox's root as detached mounts: they vanish when their descriptors are closed. */
+struct root {
+    int overlay, dev, shm, proc;
+};
+#define ROOT_NONE ((struct root){-1, -1, -1, -1})
+#define cleanup_root __attribute__((cleanup(root_close)))
+
+struct root_plan {
+    const char (*layers)[65]; /* topmost first */
+    int layer_count;
+    uint32_t uid_base;
+    uint64_t disk_bytes;
+    uint64_t disk_inodes;
+};
+
+/* In the warden: a writable tmpfs over read-only layers. */
+int root_build(const struct mounts *m, const struct root_plan *plan, struct root *root, struct failure *f);
+/* In the maker, in the sandbox's namespaces: makes it the root and lets go of everything else. */
+int root_attach(const struct root *root, struct failure *f);
+/* In pid 1 of the sandbox: its own /proc instead of the host's, with which the sandbox was seeded. */
+int root_mount_proc(struct failure *f);
+void root_close(struct root *root);
+
+#endif

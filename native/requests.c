@@ -1,0 +1,262 @@
+/* The warden's door: every value is checked here, as if tsfnd were hostile, and trusted inside. A request
+ * that is malformed ends the connection; one that asks for what cannot be gets a failure. */
+#include "requests.h"
+#include "probe.h"
+#include "warden.h"
+
+#include <string.h>
+
+#define MOST_FEATURES 64
+
+/* Bounds of what may be asked for. The machine's own limits are below most of them. */
+#define LEAST_MEMORY (4ull << 20)
+#define MOST_MEMORY (1ull << 44)
+#define LEAST_CPU_THOUSANDTHS 10ull /* a quota is at least 1 ms of the period's 100 */
+#define MOST_CPU_THOUSANDTHS (1024ull * 1000)
+#define MOST_PIDS 32768ull
+#define MOST_DISK (1ull << 44)
+#define LEAST_INODES 16ull
+#define MOST_INODES (1ull << 24)
+#define LEAST_OPEN_FILES 16ull
+#define MOST_OPEN_FILES 1024ull
+
+static bool in_alphabet(const char *text, const char *alphabet, size_t least, size_t most) {
+    size_t length = strlen(text);
+    return length >= least && length <= most && strspn(text, alphabet) == length;
+}
+
+static bool id_valid(const char *id) {
+    return in_alphabet(id, "abcdefghijklmnopqrstuvwxyz0123456789-", 1, PROTO_MAX_ID);
+}
+
+static int refuse(struct failure *f, const char *step, const char *what) {
+    errno = EINVAL;
+    return fail(f, step, "%s", what);
+}
+
+static int check(const char *name, uint64_t value, uint64_t least, uint64_t most, struct failure *f) {
+    if (value >= least && value <= most) return 0;
+    errno = EINVAL;
+    return fail(f, "check request", "%s is %llu, wanted %llu to %llu", name, (unsigned long long)value,
+                (unsigned long long)least, (unsigned long long)most);
+}
+
+static int check_limits(const struct cgroup_limits *limits, struct failure *f) {
+    if (check("memory", limits->memory_bytes, LEAST_MEMORY, MOST_MEMORY, f) < 0 ||
+        check("cpu", limits->cpu_thousandths, LEAST_CPU_THOUSANDTHS, MOST_CPU_THOUSANDTHS, f) < 0)
+        return -1;
+    return check("pids", limits->pids, 1, MOST_PIDS, f);
+}
+
+static void read_limits(struct reader *body, struct cgroup_limits *limits) {
+    limits->memory_bytes = read_u64(body);
+    limits->cpu_thousandths = read_u64(body);
+    limits->pids = read_u64(body);
+}
+
+static bool read_name(struct reader *body, char *name) {
+    const char *text = read_string(body);
+    if (strlen(text) > PROTO_MAX_ID) return false;
+    strcpy(name, text);
+    return true;
+}
+
+/* False: malformed. What is well-formed but wrong is check_spec's. */
+static bool read_spec(struct reader *body, struct sandbox_spec *spec) {
+    *spec = (struct sandbox_spec){0};
+    if (!read_name(body, spec->id) || !read_name(body, spec->hostname)) return false;
+    spec->layer_count = read_u16(body);
+    if (spec->layer_count > PROTO_MAX_LAYERS) return false;
+    for (int i = 0; i < spec->layer_count; i++) {
+        const char *digest = read_string(body);
+        if (strlen(digest) != PROTO_DIGEST_LENGTH) return false;
+        strcpy(spec->layers[i], digest);
+    }
+    read_limits(body, &spec->limits);
+    spec->disk_bytes = read_u64(body);
+    spec->disk_inodes = read_u64(body);
+    spec->open_files = read_u64(body);
+    return read_complete(body);
+}
+
+static int check_spec(const struct sandbox_spec *spec, struct failure *f) {
+    if (!id_valid(spec->id)) return refuse(f, "check request", "id: wanted 1 to 64 of a-z, 0-9 and -");
+    if (!id_valid(spec->hostname) || spec->hostname[0] == '-')
+        return refuse(f, "check request", "hostname: wanted 1 to 64 of a-z, 0-9 and -, not first");
+    if (spec->layer_count == 0) return refuse(f, "check request", "layers: none, wanted 1 to 16");
+    for (int i = 0; i < spec->layer_count; i++)
+        if (!in_alphabet(spec->layers[i], "0123456789abcdef", PROTO_DIGEST_LENGTH, PROTO_DIGEST_LENGTH))
+            return refuse(f, "check request", "layer: wanted 64 of 0-9 and a-f");
+    if (check_limits(&spec->limits, f) < 0 || check("disk", spec->disk_bytes, 4096, MOST_DISK, f) < 0 ||
+        check("inodes", spec->disk_inodes, LEAST_INODES, MOST_INODES, f) < 0)
+        return -1;
+    return check("open files", spec->open_files, LEAST_OPEN_FILES, MOST_OPEN_FILES, f);
+}
+
+static int handle_create(struct warden *w, struct owed owed, struct reader *body) {
+    struct sandbox_spec spec;
+    struct failure f;
+    if (!read_spec(body, &spec)) return -1;
+    if (check_spec(&spec, &f) == 0) {
+        if (sandboxes_find(&w->sandboxes, spec.id) == NULL) {
+            sandbox_create(w, &spec, owed);
+            return 0;
+        }
+        errno = EEXIST;
+        fail(&f, "check request", "there is a sandbox %s already", spec.id);
+    }
+    control_fail(w, owed.verb, owed.request, &f);
+    return 0;
+}
+
+/* The strings stay in the message's buffer, which outlives the fork that uses them. */
+static bool read_list(struct reader *body, char **list, int most) {
+    int count = read_u16(body);
+    if (count > most) return false;
+    for (int i = 0; i < count; i++)
+        list[i] = (char *)(uintptr_t)read_string(body);
+    list[count] = NULL;
+    return true;
+}
+
+static int check_program(const struct sandbox *s, const struct program *program, struct failure *f) {
+    if (s->state != PROTO_STATE_EMPTY) {
+        errno = EBUSY;
+        return fail(f, "check request", "%s has had its process", s->id);
+    }
+    if (program->argv[0] == NULL || program->argv[0][0] != '/')
+        return refuse(f, "check request", "argv[0]: wanted an absolute path");
+    if (program->cwd[0] != '/') return refuse(f, "check request", "cwd: wanted an absolute path");
+    for (char *const *entry = program->env; *entry != NULL; entry++)
+        if (strchr(*entry, '=') == NULL || **entry == '=')
+            return refuse(f, "check request", "env: wanted NAME=value");
+    return 0;
+}
+
+static void fail_unknown(struct warden *w, struct owed owed, const char *id) {
+    struct failure f;
+    errno = ENOENT;
+    fail(&f, "check request", "there is no sandbox %.64s", id);
+    control_fail(w, owed.verb, owed.request, &f);
+}
+
+static int handle_start(struct warden *w, struct owed owed, struct reader *body) {
+    struct program program = {0};
+    struct failure f;
+    const char *id = read_string(body);
+    if (!read_list(body, program.argv, PROTO_MAX_ARGS) || !read_list(body, program.env, PROTO_MAX_ENV))
+        return -1;
+    program.cwd = read_string(body);
+    if (!read_complete(body)) return -1;
+    struct sandbox *s = sandboxes_find(&w->sandboxes, id);
+    if (s == NULL)
+        fail_unknown(w, owed, id);
+    else if (check_program(s, &program, &f) < 0)
+        control_fail(w, owed.verb, owed.request, &f);
+    else
+        sandbox_start(w, s, &program, owed);
+    return 0;
+}
+
+static int handle_limits(struct warden *w, struct owed owed, struct reader *body) {
+    struct cgroup_limits limits;
+    struct failure f;
+    const char *id = read_string(body);
+    read_limits(body, &limits);
+    if (!read_complete(body)) return -1;
+    struct sandbox *s = sandboxes_find(&w->sandboxes, id);
+    if (s == NULL) {
+        fail_unknown(w, owed, id);
+    } else if (check_limits(&limits, &f) < 0 ||
+               cgroup_limits_set(&w->containment.cgroups, s->id, &limits, &f) < 0) {
+        control_fail(w, owed.verb, owed.request, &f);
+    } else {
+        s->limits = limits;
+        control_reply(w, owed.verb, owed.request, &(struct writer){0});
+    }
+    return 0;
+}
+
+static void reply_usage(struct warden *w, struct owed owed, const struct sandbox *s) {
+    struct cgroup_usage usage;
+    cleanup_writer struct writer reply = {0};
+    cgroup_usage_read(&w->containment.cgroups, s->id, &usage);
+    write_u64(&reply, usage.cpu_us);
+    write_u64(&reply, usage.memory_bytes);
+    write_u64(&reply, usage.memory_peak_bytes);
+    write_u64(&reply, usage.pids);
+    write_u64(&reply, usage.oom_kills == 0 && s->was_oom ? 1 : usage.oom_kills);
+    control_reply(w, owed.verb, owed.request, &reply);
+}
+
+/* USAGE, KILL and DESTROY: an id and nothing else. */
+static int handle_named(struct warden *w, struct owed owed, struct reader *body) {
+    const char *id = read_string(body);
+    if (!read_complete(body)) return -1;
+    struct sandbox *s = sandboxes_find(&w->sandboxes, id);
+    if (s == NULL && owed.verb == PROTO_DESTROY) {
+        control_reply(w, owed.verb, owed.request, &(struct writer){0});
+    } else if (s == NULL) {
+        fail_unknown(w, owed, id);
+    } else if (owed.verb == PROTO_USAGE) {
+        reply_usage(w, owed, s);
+    } else if (owed.verb == PROTO_DESTROY) {
+        sandbox_destroy(w, s, owed);
+    } else {
+        sandbox_kill(w, s);
+        control_reply(w, owed.verb, owed.request, &(struct writer){0});
+    }
+    return 0;
+}
+
+static int handle_list(struct warden *w, struct owed owed, struct reader *body) {
+    cleanup_writer struct writer reply = {0};
+    if (!read_complete(body)) return -1;
+    write_u16(&reply, (uint16_t)w->sandboxes.count);
+    for (int i = 0; i < PROTO_MAX_SANDBOXES; i++) {
+        const struct sandbox *s = w->sandboxes.slots[i];
+        if (s == NULL) continue;
+        write_string(&reply, s->id);
+        write_u32(&reply, (uint32_t)w->sandboxes.born[i]);
+        write_u8(&reply, s->state);
+    }
+    control_reply(w, owed.verb, owed.request, &reply);
+    return 0;
+}
+
+static int handle_probe(struct warden *w, struct owed owed, struct reader *body) {
+    struct probe_feature features[MOST_FEATURES];
+    cleanup_writer struct writer reply = {0};
+    if (!read_complete(body)) return -1;
+    int count = probe_all(features, MOST_FEATURES);
+    write_u16(&reply, (uint16_t)count);
+    for (int i = 0; i < count; i++) {
+        write_string(&reply, features[i].name);
+        write_u8(&reply, features[i].result);
+        write_string(&reply, features[i].detail);
+    }
+    control_reply(w, owed.verb, owed.request, &reply);
+    return 0;
+}
+
+int requests_handle(struct warden *w, uint16_t verb, uint32_t request, struct reader *body) {
+    struct owed owed = {.verb = verb, .request = request};
+    switch (verb) {
+    case PROTO_PROBE:
+        return handle_probe(w, owed, body);
+    case PROTO_SANDBOX_CREATE:
+        return handle_create(w, owed, body);
+    case PROTO_INSTANCE_START:
+        return handle_start(w, owed, body);
+    case PROTO_LIMITS_SET:
+        return handle_limits(w, owed, body);
+    case PROTO_USAGE:
+    case PROTO_KILL:
+    case PROTO_DESTROY:
+        return handle_named(w, owed, body);
+    case PROTO_LIST:
+        return handle_list(w, owed, body);
+    default:
+        return -1;
+    }
+}

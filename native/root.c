@@ -1,0 +1,207 @@
+/* The root of one sandbox: built by the warden, attached by the maker, given its /proc by pid 1. */
+#include "fds.h"
+#include "mount.h"
+#include "proto.h"
+#include "syscalls.h"
+#include "textfile.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#define NEVER_SPECIAL (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define OPENAT2_BENEATH (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+
+/* What the writable layer holds from the start. Being on top, these directories win over whatever a layer has
+ * in their place, a symlink named /dev for one; the opaque ones hide the layers' content too. Owners are uids
+ * inside; NOBODY's stay the host's root. */
+#define NOBODY UINT32_MAX
+static const struct seed {
+    const char *path;
+    mode_t mode;
+    uint32_t owner;
+    bool opaque;
+} seeds[] = {
+    {"work", 0700, NOBODY, false},
+    {"shm", 01777, 0, false},
+    {"upper", 0755, 0, false},
+    {"upper/dev", 0755, 0, true},
+    {"upper/proc", 0555, 0, true},
+    {"upper/sys", 0555, 0, true},
+    {"upper/tmp", 01777, 0, true},
+    {"upper/run", 0755, 0, true},
+    {"upper/app", 0755, PROTO_FUNCTION_UID, false},
+    {"upper/home", 0755, 0, true},
+    {"upper/home/function", 0700, PROTO_FUNCTION_UID, false},
+};
+/* Inodes that the seeds and the overlay's own bookkeeping take; a sandbox's limit counts what comes after. */
+#define SEED_INODES 16
+
+static int seed(int tmpfs, uint32_t uid_base, struct failure *f) {
+    for (unsigned i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
+        const struct seed *s = &seeds[i];
+        uid_t owner = s->owner == NOBODY ? 0 : uid_base + s->owner;
+        if (mkdirat(tmpfs, s->path, 0700) < 0 ||
+            fchownat(tmpfs, s->path, owner, owner, AT_SYMLINK_NOFOLLOW) < 0 ||
+            fchmodat(tmpfs, s->path, s->mode, 0) < 0)
+            return fail(f, "seed the root", "%s", s->path);
+        if (!s->opaque) continue;
+        cleanup_fd int dir = openat(tmpfs, s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (dir < 0 || fsetxattr(dir, "trusted.overlay.opaque", "y", 1, 0) < 0)
+            return fail(f, "seed the root", "%s opaque", s->path);
+    }
+    return 0;
+}
+
+static int set_number(int fs, const char *key, uint64_t value) {
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    return sys_fsconfig_string(fs, key, text);
+}
+
+static int make_tmpfs(const struct root_plan *plan, struct failure *f) {
+    cleanup_fd int fs = sys_fsopen("tmpfs");
+    if (fs < 0 || sys_fsconfig_string(fs, "source", "tsfn") < 0 ||
+        sys_fsconfig_string(fs, "mode", "0700") < 0 || set_number(fs, "size", plan->disk_bytes) < 0 ||
+        set_number(fs, "nr_inodes", plan->disk_inodes + SEED_INODES) < 0 || sys_fsconfig_create(fs) < 0)
+        return fail(f, "make the writable layer", "tmpfs");
+    int mount = sys_fsmount(fs, NEVER_SPECIAL);
+    if (mount < 0) return fail(f, "make the writable layer", "tmpfs");
+    return mount;
+}
+
+/* Appends "<number of the layer's descriptor>:" for each layer. They stay open in `opened`. */
+static int open_layers(int layers, const struct root_plan *plan, int *opened, char *lower, size_t size,
+                       struct failure *f) {
+    size_t used = 0;
+    for (int i = 0; i < plan->layer_count; i++) {
+        opened[i] = sys_openat2(layers, plan->layers[i], O_PATH | O_DIRECTORY | O_CLOEXEC, OPENAT2_BENEATH);
+        if (opened[i] < 0) return fail(f, "open layer", "%s", plan->layers[i]);
+        used += (size_t)snprintf(lower + used, size - used, "%s%d", i == 0 ? "" : ":", opened[i]);
+    }
+    return 0;
+}
+
+static int configure_overlay(const char *lower, int tmpfs, struct failure *f) {
+    char upper[32], work[32];
+    snprintf(upper, sizeof upper, "%d/upper", tmpfs);
+    snprintf(work, sizeof work, "%d/work", tmpfs);
+    cleanup_fd int fs = sys_fsopen("overlay");
+    if (fs < 0 || sys_fsconfig_string(fs, "source", "tsfn") < 0 ||
+        sys_fsconfig_string(fs, "lowerdir", lower) < 0 || sys_fsconfig_string(fs, "upperdir", upper) < 0 ||
+        sys_fsconfig_string(fs, "workdir", work) < 0 || sys_fsconfig_string(fs, "index", "off") < 0 ||
+        sys_fsconfig_string(fs, "metacopy", "off") < 0 ||
+        sys_fsconfig_string(fs, "redirect_dir", "nofollow") < 0 || sys_fsconfig_create(fs) < 0)
+        return fail(f, "mount overlay", "lowerdir=%s", lower);
+    int mount = sys_fsmount(fs, NEVER_SPECIAL);
+    if (mount < 0) return fail(f, "mount overlay", "fsmount");
+    return mount;
+}
+
+/* Descriptors as paths relative to /proc/self/fd: nobody can swap a layer between check and use, sixteen
+ * layers fit in the 255 bytes that fsconfig takes, and the sandbox's own /proc/mounts tells nothing of the
+ * host. */
+static int make_overlay(const char *lower, int tmpfs, struct failure *f) {
+    if (chdir("/proc/self/fd") < 0) return fail(f, "mount overlay", "/proc/self/fd");
+    int mount = configure_overlay(lower, tmpfs, f);
+    int saved = errno;
+    if (chdir("/") < 0 && mount >= 0) {
+        fd_close(&mount);
+        return fail(f, "mount overlay", "/");
+    }
+    errno = saved;
+    return mount;
+}
+
+static int build_on(const struct mounts *m, const struct root_plan *plan, int tmpfs, struct root *root,
+                    struct failure *f) {
+    if (seed(tmpfs, plan->uid_base, f) < 0) return -1;
+    int opened[PROTO_MAX_LAYERS];
+    memset(opened, -1, sizeof opened);
+    char lower[PROTO_MAX_LAYERS * 12];
+    if (open_layers(m->layers, plan, opened, lower, sizeof lower, f) == 0)
+        root->overlay = make_overlay(lower, tmpfs, f);
+    for (int i = 0; i < PROTO_MAX_LAYERS; i++)
+        fd_close(&opened[i]);
+    if (root->overlay < 0) return -1;
+    /* /dev/shm lies in the writable layer: one limit counts both, and a fresh layer empties both. */
+    root->shm = sys_open_tree(tmpfs, "shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (root->shm < 0 || sys_mount_set(root->shm, 0, NEVER_SPECIAL | MOUNT_ATTR_NOEXEC) < 0)
+        return fail(f, "make /dev/shm", "bind");
+    return 0;
+}
+
+int root_build(const struct mounts *m, const struct root_plan *plan, struct root *root, struct failure *f) {
+    *root = ROOT_NONE;
+    cleanup_fd int tmpfs = make_tmpfs(plan, f);
+    if (tmpfs < 0) return -1;
+    /* An overlay takes its directories only from a mount of the caller's namespace, so it is attached a
+     * while. */
+    if (sys_move_mount(tmpfs, AT_FDCWD, m->build) < 0)
+        return fail(f, "make the writable layer", "%s", m->build);
+    int result = build_on(m, plan, tmpfs, root, f);
+    int saved = errno;
+    if (sys_umount(m->build) < 0 && result == 0)
+        return fail(f, "make the writable layer", "detach %s", m->build);
+    errno = saved;
+    if (result < 0) return -1;
+    root->dev = sys_open_tree(AT_FDCWD, m->dev, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (root->dev < 0) return fail(f, "make /dev", "%s", m->dev);
+    /* The kernel lets a user namespace mount /proc only where a full one is in sight already
+     * (mount_too_revealing), so the sandbox starts with the host's, until pid 1 puts its own there. */
+    root->proc = sys_open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (root->proc < 0) return fail(f, "make /proc", "seed");
+    return 0;
+}
+
+/* Says what is wrong if any mount is visible but the sandbox's four. Reads the seed of /proc. */
+static int check_nothing_left(struct failure *f) {
+    static const char *const wanted[] = {"/", "/dev", "/dev/shm", "/proc"};
+    char text[4096];
+    if (text_read(AT_FDCWD, "/proc/self/mountinfo", text, sizeof text) < 0)
+        return fail(f, "check the root", "/proc/self/mountinfo");
+    unsigned seen = 0;
+    for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0'; seen++) {
+        char point[256];
+        if (seen < 4 && sscanf(line, "%*s %*s %*s %*s %255s", point) == 1 && strcmp(point, wanted[seen]) == 0)
+            continue;
+        errno = ENOTEMPTY;
+        return fail(f, "check the root", "found mount %.120s", line);
+    }
+    errno = ENOENT;
+    return seen == 4 ? 0 : fail(f, "check the root", "%u mounts, wanted 4", seen);
+}
+
+int root_attach(const struct root *root, struct failure *f) {
+    if (sys_move_mount(root->overlay, AT_FDCWD, "/") < 0 || fchdir(root->overlay) < 0)
+        return fail(f, "attach the root", "overlay");
+    if (sys_move_mount(root->dev, AT_FDCWD, "dev") < 0) return fail(f, "attach the root", "/dev");
+    if (sys_move_mount(root->shm, AT_FDCWD, "dev/shm") < 0) return fail(f, "attach the root", "/dev/shm");
+    if (sys_move_mount(root->proc, AT_FDCWD, "proc") < 0) return fail(f, "attach the root", "/proc");
+    /* The old root ends up on top of the new one, where "." still reaches it (pivot_root(2), NOTES). */
+    if (sys_pivot_root(".", ".") < 0) return fail(f, "change the root", "pivot_root");
+    if (sys_umount(".") < 0 || chdir("/") < 0) return fail(f, "let go of the old root", "umount");
+    return check_nothing_left(f);
+}
+
+int root_mount_proc(struct failure *f) {
+    cleanup_fd int fs = sys_fsopen("proc");
+    if (fs < 0 || sys_fsconfig_string(fs, "source", "proc") < 0 ||
+        sys_fsconfig_string(fs, "hidepid", "invisible") < 0 || sys_fsconfig_string(fs, "subset", "pid") < 0 ||
+        sys_fsconfig_create(fs) < 0)
+        return fail(f, "mount /proc", "subset=pid,hidepid=invisible");
+    cleanup_fd int mount = sys_fsmount(fs, NEVER_SPECIAL | MOUNT_ATTR_NOEXEC);
+    if (mount < 0) return fail(f, "mount /proc", "fsmount");
+    if (sys_umount("/proc") < 0) return fail(f, "mount /proc", "let go of the seed");
+    if (sys_move_mount(mount, AT_FDCWD, "/proc") < 0) return fail(f, "mount /proc", "attach");
+    return 0;
+}
+
+void root_close(struct root *root) {
+    fd_close(&root->overlay);
+    fd_close(&root->dev);
+    fd_close(&root->shm);
+    fd_close(&root->proc);
+}

@@ -1,0 +1,97 @@
+/* The warden starts tsfnd, and the child on its way there. */
+#include "spawn.h"
+#include "caps.h"
+#include "child.h"
+#include "fds.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Where the report ends up, above what tsfnd inherits; the exec closes it. */
+#define STATUS_FD 5
+
+static int place_descriptors(const int theirs[2], int *status, struct failure *f) {
+    cleanup_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0) return fail(f, "open /dev/null", "as stdin");
+    const int wanted[] = {null, STDOUT_FILENO, STDERR_FILENO, theirs[0], theirs[1], *status};
+    if (fds_keep_only(wanted, 6, f) < 0) return -1;
+    null = -1; /* closed, or another descriptor by now */
+    *status = STATUS_FD;
+    if (fcntl(STATUS_FD, F_SETFD, FD_CLOEXEC) < 0) return fail(f, "keep descriptors", "status");
+    return 0;
+}
+
+/* Three for each instance, and one for each connection: as many as the machine allows. */
+static int raise_open_files(struct failure *f) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return fail(f, "raise open files", "getrlimit");
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return fail(f, "raise open files", "to %llu", (unsigned long long)limit.rlim_max);
+    return 0;
+}
+
+static int become_user(const struct options *o, struct failure *f) {
+    if (caps_drop_bounding(f) < 0) return -1;
+    if (setgroups(0, NULL) < 0 || setresgid(o->group, o->group, o->group) < 0 ||
+        setresuid(o->user, o->user, o->user) < 0)
+        return fail(f, "become tsfnd's user", "%u:%u", o->user, o->group);
+    if (caps_drop_all(f) < 0 || caps_no_new_privs(f) < 0) return -1;
+    return 0;
+}
+
+static int become_steps(const struct options *o, const int theirs[2], pid_t warden, int *status,
+                        struct failure *f) {
+    char cwd[PATH_MAX];
+    snprintf(cwd, sizeof cwd, "%s/program", o->data_dir);
+    /* A terminal's Ctrl-C goes to the warden alone, which asks tsfnd to stop; it does not come twice. */
+    if (setsid() < 0) return fail(f, "leave the terminal", "setsid");
+    if (place_descriptors(theirs, status, f) < 0 || raise_open_files(f) < 0 || become_user(o, f) < 0)
+        return -1;
+    /* A change of uid forgets the request, so it comes after. */
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) return fail(f, "die with the warden", "prctl");
+    if (getppid() != warden) _exit(1);
+    if (chdir(cwd) < 0) return fail(f, "enter the program's directory", "%.150s", cwd);
+    return 0;
+}
+
+static _Noreturn void become_tsfnd(const struct options *o, const int theirs[2], pid_t warden, int status) {
+    struct failure f;
+    if (become_steps(o, theirs, warden, &status, &f) == 0) {
+        execv(o->argv[0], o->argv);
+        fail(&f, "execute tsfnd", "%.150s", o->argv[0]);
+    }
+    report_failure(status, &f);
+    _exit(1);
+}
+
+/* The end of the stream without a report is the exec. */
+static int await_exec(int status, struct failure *f) {
+    struct failure found;
+    if (report_await(status, REPORT_DONE, &found) == 0 || found.err == ECHILD) return 0;
+    *f = found;
+    errno = found.err;
+    return -1;
+}
+
+int spawn_tsfnd(struct warden *w, int theirs[2], struct failure *f) {
+    const struct cgroups *cgroups = &w->containment.cgroups;
+    int status[2];
+    pid_t warden = getpid();
+    if (cgroup_create(cgroups, CGROUP_DAEMON, NULL, f) < 0) return -1;
+    if (pipe2(status, O_CLOEXEC) < 0) return fail(f, "start tsfnd", "pipe2");
+    cleanup_fd int reader = status[0], writer = status[1];
+    cleanup_fd int cgroup = cgroup_open_v2(cgroups, CGROUP_DAEMON);
+    w->tsfnd = child_fork(cgroup);
+    if (w->tsfnd < 0) return fail(f, "start tsfnd", "clone3");
+    if (w->tsfnd == 0) become_tsfnd(&w->options, theirs, warden, writer);
+    fd_close(&writer);
+    fd_close(&theirs[0]);
+    fd_close(&theirs[1]);
+    return await_exec(reader, f);
+}
