@@ -1,0 +1,59 @@
+// A guard around a sandbox: after destroy every other call fails with a clear error instead of reaching an object that
+// is gone, and destroy itself happens once, whoever asks for it and how often.
+
+import { TsfnError } from "../errors.ts";
+import type { Program, Sandbox, SandboxDescription, SandboxLimits, SandboxProcess, SandboxUsage } from "./sandbox.ts";
+
+export function guard(sandbox: Sandbox): Sandbox {
+  return new GuardedSandbox(sandbox);
+}
+
+class GuardedSandbox implements Sandbox {
+  readonly id: string;
+  readonly #sandbox: Sandbox;
+  #started = false;
+  #destroyed: Promise<void> | null = null;
+
+  constructor(sandbox: Sandbox) {
+    this.id = sandbox.id;
+    this.#sandbox = sandbox;
+  }
+
+  describe(): SandboxDescription {
+    return this.#sandbox.describe();
+  }
+
+  async start(program: Program): Promise<SandboxProcess> {
+    this.#mustBeAlive("start a program in");
+    if (this.#started)
+      throw new TsfnError("SANDBOX_FAILED", `start a program in sandbox ${this.id}: it has one already`);
+    this.#started = true;
+    return this.#sandbox.start(program);
+  }
+
+  async setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void> {
+    this.#mustBeAlive("set limits of");
+    return this.#sandbox.setLimits(limits);
+  }
+
+  async usage(): Promise<SandboxUsage> {
+    this.#mustBeAlive("read the usage of");
+    return this.#sandbox.usage();
+  }
+
+  /** Harmless after destroy: what is gone is dead. */
+  async kill(): Promise<void> {
+    if (this.#destroyed !== null) return;
+    return this.#sandbox.kill();
+  }
+
+  destroy(): Promise<void> {
+    this.#destroyed ??= this.#sandbox.destroy();
+    return this.#destroyed;
+  }
+
+  #mustBeAlive(action: string): void {
+    if (this.#destroyed === null) return;
+    throw new TsfnError("SANDBOX_FAILED", `${action} sandbox ${this.id}: it has been destroyed`);
+  }
+}

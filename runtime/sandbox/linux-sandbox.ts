@@ -1,0 +1,123 @@
+// The sandbox contract over the warden, which does the kernel work (native/contain.c). Each object here owns one sandbox
+// of the warden and the descriptors that came with its process.
+
+import { Socket } from "node:net";
+import { constants } from "node:os";
+import { Readable } from "node:stream";
+import { type Exit, requests, type WardenClient } from "../warden/index.ts";
+import { guard } from "./guarded-sandbox.ts";
+import type {
+  ExitReport,
+  NamespaceIds,
+  Program,
+  Sandbox,
+  SandboxDescription,
+  SandboxFactory,
+  SandboxLimits,
+  SandboxProcess,
+  SandboxSpec,
+  SandboxUsage,
+} from "./sandbox.ts";
+
+export function linuxSandboxes(warden: WardenClient): SandboxFactory {
+  return {
+    async create(spec) {
+      const { uidBase, namespaces, cgroups } = await warden.request(requests.createSandbox(spec));
+      return guard(new LinuxSandbox(warden, spec, { uidBase, cgroups, namespaces }));
+    },
+  };
+}
+
+interface Made {
+  readonly uidBase: number;
+  readonly cgroups: readonly string[];
+  readonly namespaces: Omit<NamespaceIds, "pid" | "time">;
+}
+
+class LinuxSandbox implements Sandbox {
+  readonly id: string;
+  readonly #warden: WardenClient;
+  readonly #spec: SandboxSpec;
+  readonly #made: Made;
+  #limits: SandboxLimits;
+  #process: { readonly pid: number; readonly pidNamespace: number; readonly timeNamespace: number } | null = null;
+
+  constructor(warden: WardenClient, spec: SandboxSpec, made: Made) {
+    this.id = spec.id;
+    this.#warden = warden;
+    this.#spec = spec;
+    this.#made = made;
+    this.#limits = spec.limits;
+  }
+
+  describe(): SandboxDescription {
+    const { uidBase, cgroups, namespaces } = this.#made;
+    return {
+      id: this.id,
+      pid: this.#process?.pid ?? null,
+      namespaces: {
+        ...namespaces,
+        pid: this.#process?.pidNamespace ?? null,
+        time: this.#process?.timeNamespace ?? null,
+      },
+      cgroups,
+      uidBase,
+      limits: this.#limits,
+      layers: this.#spec.layers,
+    };
+  }
+
+  async start(program: Program): Promise<SandboxProcess> {
+    const exited = Promise.withResolvers<ExitReport>();
+    this.#warden.onExit(this.id, (exit) => exited.resolve(reportOf(exit)));
+    void this.#warden.lost.then(() => exited.resolve(lostReport));
+    const started = await this.#warden.request(requests.startInstance(this.id, program));
+    this.#process = started;
+    const [wire = -1, stdout = -1, stderr = -1] = started.descriptors ?? [];
+    return {
+      pid: started.pid,
+      wire: new Socket({ fd: wire, readable: true, writable: true, allowHalfOpen: true }),
+      stdout: pipeEnd(stdout),
+      stderr: pipeEnd(stderr),
+      exited: exited.promise,
+    };
+  }
+
+  async setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void> {
+    await this.#warden.request(requests.setLimits(this.id, limits));
+    this.#limits = { ...this.#limits, ...limits };
+  }
+
+  usage(): Promise<SandboxUsage> {
+    return this.#warden.request(requests.usage(this.id));
+  }
+
+  async kill(): Promise<void> {
+    await this.#warden.request(requests.kill(this.id));
+  }
+
+  async destroy(): Promise<void> {
+    await this.#warden.request(requests.destroy(this.id));
+    this.#warden.forget(this.id);
+  }
+}
+
+/** When the warden is gone nobody can tell how the process ended; the kernel ends it with its parent. */
+const lostReport: ExitReport = { exitCode: null, signal: "SIGKILL", oomKills: 0, cpuUs: 0, memoryPeakBytes: 0 };
+
+const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+
+function reportOf({ bySignal, status, oomKills, cpuUs, memoryPeakBytes }: Exit): ExitReport {
+  return {
+    exitCode: bySignal ? null : status,
+    signal: bySignal ? (signalNames.get(status) ?? `signal ${status}`) : null,
+    oomKills,
+    cpuUs,
+    memoryPeakBytes,
+  };
+}
+
+/** The reading end of a pipe as a stream that is polled, not read by the thread pool as fs streams are. */
+function pipeEnd(fd: number): Readable {
+  return fd < 0 ? Readable.from([]) : new Socket({ fd, readable: true, writable: false });
+}

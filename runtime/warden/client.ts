@@ -1,0 +1,165 @@
+// tsfnd's end of the two sockets to the warden: sends a request, resolves with its reply, hands events out. It never
+// blocks the event loop: descriptors are already in the lane when the reply that needs them arrives.
+
+import { closeSync } from "node:fs";
+import { Socket } from "node:net";
+import { getSystemErrorName } from "node:util";
+import { TsfnError } from "../errors.ts";
+import { type LaneReceiver, loadLaneReceiver } from "./native.ts";
+import { type Message, MessageDecoder, proto } from "./protocol.ts";
+import { type Exit, readExit, type WardenRequest } from "./requests.ts";
+
+export interface WardenClient {
+  /**
+   * One request, one reply. @throws TsfnError SANDBOX_FAILED with the step, errno and object of the warden's failure;
+   * WARDEN_LOST when it is gone.
+   */
+  request<Reply>(request: WardenRequest<Reply>): Promise<Reply & WithDescriptors>;
+  /** Called for every EXITED event of this sandbox until `forget`. One listener for one sandbox. */
+  onExit(id: string, listener: (exit: Exit) => void): void;
+  forget(id: string): void;
+  /** Resolves when the warden is gone or its stream broke. */
+  readonly lost: Promise<void>;
+  close(): void;
+}
+
+/** Descriptors that came with a reply; empty for most verbs. The caller owns them. */
+export interface WithDescriptors {
+  readonly descriptors?: readonly number[];
+}
+
+export interface WardenSockets {
+  readonly controlFd: number;
+  readonly laneFd: number;
+}
+
+interface Pending {
+  readonly verb: number;
+  readonly descriptors: number;
+  readonly resolve: (message: Message, descriptors: readonly number[]) => void;
+  readonly reject: (error: TsfnError) => void;
+}
+
+/** The sockets are those that every tsfnd inherits, unless a test made its own. */
+export function connectWarden(
+  sockets: WardenSockets = { controlFd: proto.CONTROL_FD, laneFd: proto.LANE_FD },
+): WardenClient {
+  return new Connection(sockets, loadLaneReceiver());
+}
+
+class Connection implements WardenClient {
+  readonly #laneFd: number;
+  readonly #receive: LaneReceiver;
+  readonly #control: Socket;
+  readonly #decoder = new MessageDecoder();
+  readonly #pending = new Map<number, Pending>();
+  readonly #exits = new Map<string, (exit: Exit) => void>();
+  readonly #lost = Promise.withResolvers<void>();
+  readonly lost = this.#lost.promise;
+  #next = 1;
+  #closed = false;
+
+  constructor(sockets: WardenSockets, receive: LaneReceiver) {
+    this.#laneFd = sockets.laneFd;
+    this.#receive = receive;
+    this.#control = new Socket({ fd: sockets.controlFd, readable: true, writable: true });
+    this.#control.on("data", (chunk: Buffer) => this.#onData(chunk));
+    this.#control.on("error", () => this.close());
+    this.#control.on("close", () => this.close());
+    this.#control.on("end", () => this.close());
+  }
+
+  request<Reply>(request: WardenRequest<Reply>): Promise<Reply & WithDescriptors> {
+    if (this.#closed) return Promise.reject(lostError());
+    const number = this.#next;
+    this.#next = number === 0xffff_ffff ? 1 : number + 1;
+    const bytes = request.body.finish(request.verb, number);
+    return new Promise((resolve, reject) => {
+      this.#pending.set(number, {
+        verb: request.verb,
+        descriptors: request.descriptors,
+        resolve: ({ body }, descriptors) => {
+          const reply = request.reply(body);
+          resolve((descriptors.length === 0 ? reply : { ...reply, descriptors }) as Reply & WithDescriptors);
+        },
+        reject,
+      });
+      this.#control.write(bytes);
+    });
+  }
+
+  onExit(id: string, listener: (exit: Exit) => void): void {
+    this.#exits.set(id, listener);
+  }
+
+  forget(id: string): void {
+    this.#exits.delete(id);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#control.destroy();
+    closeSync(this.#laneFd);
+    const waiting = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const pending of waiting) pending.reject(lostError());
+    this.#lost.resolve();
+  }
+
+  #onData(chunk: Buffer): void {
+    for (const message of this.#decoder.push(chunk)) this.#onMessage(message);
+  }
+
+  #onMessage(message: Message): void {
+    if (message.request === 0) {
+      const exit = readExit(message.body);
+      this.#exits.get(exit.id)?.(exit);
+      return;
+    }
+    const pending = this.#pending.get(message.request);
+    if (pending === undefined || pending.verb !== message.verb) {
+      throw new Error(`the warden answered request ${message.request} (verb ${message.verb}), which was not asked`);
+    }
+    this.#pending.delete(message.request);
+    if (message.status !== 0) pending.reject(failureOf(message));
+    else this.#complete(message, pending);
+  }
+
+  #complete(message: Message, pending: Pending): void {
+    if (pending.descriptors === 0) {
+      pending.resolve(message, []);
+      return;
+    }
+    const packet = this.#receive(this.#laneFd, pending.descriptors);
+    if (packet.request !== message.request || packet.descriptors.length !== pending.descriptors) {
+      for (const fd of packet.descriptors) closeSync(fd);
+      throw new Error(
+        `the lane carried ${packet.descriptors.length} descriptors for request ${packet.request}; ` +
+          `wanted ${pending.descriptors} for request ${message.request}`,
+      );
+    }
+    pending.resolve(message, packet.descriptors);
+  }
+}
+
+function failureOf({ body }: Message): TsfnError {
+  const step = body.string();
+  const errno = body.u32();
+  const detail = body.string();
+  const why = errno === 0 ? "" : `: ${errnoName(errno)}`;
+  const code = errnoName(errno) === "ENOSPC" && step.includes("sandboxes") ? "NO_CAPACITY" : "SANDBOX_FAILED";
+  return new TsfnError(code, `${step}${why}${detail === "" ? "" : ` (${detail})`}`, { cause: { step, errno, detail } });
+}
+
+function errnoName(errno: number): string {
+  try {
+    return getSystemErrorName(-errno);
+  } catch {
+    return `errno ${errno}`;
+  }
+}
+
+function lostError(): TsfnError {
+  return new TsfnError("WARDEN_LOST", "the warden's control stream is closed; the server is going down");
+}

@@ -1,0 +1,42 @@
+// libtsfn.so as TypeScript: what Node cannot do by itself. native/libtsfn.h says what each call does.
+
+import { fileURLToPath } from "node:url";
+import { getSystemErrorName } from "node:util";
+import koffi from "koffi";
+import { TsfnError } from "../errors.ts";
+
+/** One packet of the lane. */
+export interface LanePacket {
+  /** The number of the request that the descriptors answer. */
+  readonly request: number;
+  /** Close-on-exec; whoever takes the packet owns them. */
+  readonly descriptors: readonly number[];
+}
+
+/** Takes packets without blocking. @throws Error with the errno's name when there is none, or it is broken. */
+export type LaneReceiver = (laneFd: number, most: number) => LanePacket;
+
+const library = fileURLToPath(new URL("../../native/build/libtsfn.so", import.meta.url));
+
+/** @throws TsfnError INTERNAL when native/ has not been built. */
+export function loadLaneReceiver(): LaneReceiver {
+  const receive = load().func("int tsfn_lane_receive(int, _Out_ uint32_t *, _Out_ int *, int)");
+  return (laneFd, most) => {
+    const request = new Uint32Array(1);
+    const descriptors = new Int32Array(most);
+    const count: number = receive(laneFd, request, descriptors, most);
+    if (count < 0) throw new Error(`receiving descriptors from the warden: ${getSystemErrorName(count)}`);
+    return { request: request[0] ?? 0, descriptors: [...descriptors.subarray(0, count)] };
+  };
+}
+
+function load(): ReturnType<typeof koffi.load> {
+  try {
+    return koffi.load(library);
+  } catch (cause) {
+    throw new TsfnError("INTERNAL", `loading ${library}: ${(cause as Error).message}`, {
+      hint: "Build it with: npm install",
+      cause,
+    });
+  }
+}
