@@ -53,6 +53,10 @@ export class Budget {
     return this.#starting;
   }
 
+  get isFull(): boolean {
+    return this.#held >= this.#limits.maxInstances;
+  }
+
   join(member: BudgetMember): void {
     this.#accounts.set(member, { held: 0, starting: 0, leaving: 0, hungrySinceMs: null });
   }
@@ -125,7 +129,7 @@ export class Budget {
     while (this.#starting < this.#limits.maxStarting) {
       const next = this.#hungriest();
       if (next === undefined) return;
-      if (this.#held >= this.#limits.maxInstances) {
+      if (this.isFull) {
         this.#makeRoom();
         return;
       }

@@ -104,13 +104,17 @@ export class Fleet {
     this.#later("reconsider", Math.max(backoffMs, this.#estimates.startMs, 20), () => this.reconsider());
   }
 
-  /** Starts one whatever the budget, as proof that the version works, then waits for `min`. @throws its error */
+  /** Starts one whatever the budget, as proof that the version works, then `min` while there is room. @throws its error */
   async warm(): Promise<void> {
-    this.#parts.budget.force(this.#member);
-    const failure = await this.#launch();
-    if (failure !== null) throw failure;
-    while (this.#launches.size > 0 && this.#free.idle().length < this.#parts.version.manifest.scaling.min) {
-      await Promise.race(this.#launches);
+    const { min } = this.#parts.version.manifest.scaling;
+    for (let isFirst = true; isFirst || this.#free.idle().length < min; isFirst = false) {
+      if (this.#launches.size === 0) {
+        if (!isFirst && this.#parts.budget.isFull) return;
+        this.#parts.budget.force(this.#member);
+        void this.#launch();
+      }
+      const failure = await Promise.race(this.#launches);
+      if (failure !== null) throw failure;
     }
   }
 

@@ -131,11 +131,13 @@ export class Pool {
   }
 
   #dispatch(): void {
-    while (this.#line.length > 0) {
-      const slot = this.#fleet.best();
-      const waiting = slot && this.#line.take();
-      if (slot === undefined || waiting === undefined) return;
-      waiting.resolve(this.#handOver(slot, waiting.invocation, waiting.enqueuedAtMs));
+    for (let slot = this.#fleet.best(); slot !== undefined; slot = this.#fleet.best()) {
+      const waiting = this.#line.take();
+      if (waiting === undefined) return;
+      const { invocation, enqueuedAtMs } = waiting;
+      // Its caller may be leaving at this very moment, and the line has not heard of it yet.
+      if (invocation.signal.aborted) waiting.resolve(this.#refuse(invocation, invocation.signal.reason));
+      else waiting.resolve(this.#handOver(slot, invocation, enqueuedAtMs));
     }
   }
 

@@ -75,7 +75,6 @@ export class WaitingLine {
       timer: setTimeout(() => this.#fail(entry, this.#tooLate(entry)), remainingMs),
       onAbort: () => this.#fail(entry, entry.invocation.signal.reason),
     };
-    entry.timer.unref();
     entry.invocation.signal.addEventListener("abort", entry.onAbort, { once: true });
     this.#entries.add(entry);
     this.#heldBytes += entry.invocation.heldBytes;
