@@ -30,4 +30,5 @@ export interface CatalogFailure {
   readonly message: string;
   /** SQLite's extended result code; null when something else failed. */
   readonly sqliteCode: number | null;
+  readonly whileOpening: boolean;
 }

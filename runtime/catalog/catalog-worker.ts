@@ -26,7 +26,7 @@ function answer(request: CatalogRequest): CatalogReply {
     return { value: handle(request) };
   } catch (error) {
     const { message, errcode } = error as Error & { errcode?: number };
-    return { failure: { message, sqliteCode: errcode ?? null } };
+    return { failure: { message, sqliteCode: errcode ?? null, whileOpening: request.verb === "open" } };
   }
 }
 

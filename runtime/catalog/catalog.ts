@@ -95,7 +95,8 @@ interface CatalogWorker {
 
 /** Every request is answered: by the worker, or with an error when the worker is gone. */
 function startWorker(options: CatalogOptions): CatalogWorker {
-  const worker = new Worker(new URL("./catalog-worker.ts", import.meta.url), { workerData: options });
+  // Without the process's own flags, some of which a worker refuses.
+  const worker = new Worker(new URL("./catalog-worker.ts", import.meta.url), { workerData: options, execArgv: [] });
   const waiting = new Map<number, PromiseWithResolvers<VersionRow[] | number>>();
   let lastId = 0;
   let gone: TsfnError | undefined;
@@ -119,9 +120,9 @@ function startWorker(options: CatalogOptions): CatalogWorker {
   });
   const ask = (request: CatalogRequest) => {
     if (gone !== undefined) return Promise.reject(gone);
+    worker.postMessage({ id: ++lastId, request });
     const answer = Promise.withResolvers<VersionRow[] | number>();
-    waiting.set(++lastId, answer);
-    worker.postMessage({ id: lastId, request });
+    waiting.set(lastId, answer);
     return answer.promise;
   };
   const end = async () => {
@@ -138,12 +139,12 @@ const busy = 5;
 const shmSize = 4874;
 const unusable = new Set([8, 10, 11, 14, 24, 26]);
 
-function toError(dir: string, { message, sqliteCode }: CatalogFailure): TsfnError {
+function toError(dir: string, { message, sqliteCode, whileOpening }: CatalogFailure): TsfnError {
   const file = `${dir}/catalog.sqlite`;
-  const primary = sqliteCode === null ? null : sqliteCode & 0xff;
+  const primary = (sqliteCode ?? 0) & 0xff;
   if (primary === full || sqliteCode === shmSize) return new TsfnError("DISK_FULL", `no room to write ${file}`);
   if (primary === busy) return new TsfnError("DATA_DIR_IN_USE", `another process holds ${file}`);
-  if (primary === null || unusable.has(primary)) {
+  if (whileOpening || unusable.has(primary)) {
     return new TsfnError("DATA_DIR_UNUSABLE", `${file} cannot be used: ${message}`, {
       hint: "Restore it from a backup, or choose another directory with --data-dir",
     });

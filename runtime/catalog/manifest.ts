@@ -116,7 +116,7 @@ function toManifest(name: string, data: z.output<typeof manifestSchema>): Manife
     name,
     runtime: data.runtime,
     handler: data.handler,
-    env: data.env,
+    env: { ...data.env },
     limits: {
       memoryBytes: limits.memory,
       cpus: limits.cpus,

@@ -19,7 +19,8 @@ export interface Shelf {
 export function createShelf(budgetBytes: number): Shelf {
   const shelved = new LRUCache<LayerDigest, number>({
     maxSize: Math.max(1, budgetBytes),
-    sizeCalculation: (sizeBytes) => sizeBytes,
+    // lru-cache wants sizes and budgets above zero.
+    sizeCalculation: (sizeBytes) => sizeBytes + 1,
   });
   return {
     async choose(unused) {
@@ -28,7 +29,7 @@ export function createShelf(budgetBytes: number): Shelf {
         if (!names.has(digest)) shelved.delete(digest);
       }
       for (const { digest, path } of unused) {
-        if (!shelved.has(digest)) shelved.set(digest, Math.max(1, await sizeOf(path)));
+        if (!shelved.has(digest)) shelved.set(digest, await sizeOf(path));
       }
       return unused.filter(({ digest }) => !shelved.has(digest));
     },

@@ -52,7 +52,7 @@ test("flags win over tsfn.json, and what is packed says so with its comments kep
   });
   const source = await loadSource(dir, { name: "b", env: { A: "2", B: "3" } });
   t.is(source.manifest.name, "b");
-  t.deepEqual({ ...source.manifest.env }, { A: "2", B: "3" });
+  t.deepEqual(source.manifest.env, { A: "2", B: "3" });
   t.regex(source.manifestText, /kept/);
   await t.throwsAsync(loadSource(dir, { env: { "1A": "x" } }), { code: "USAGE", message: /--env "1A" cannot name/ });
 });

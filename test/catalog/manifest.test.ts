@@ -151,7 +151,7 @@ test("a whole manifest with comments, trailing commas and a byte order mark is r
   t.is(manifest.limits.memoryBytes, 2 ** 30);
   t.is(manifest.limits.timeoutMs, 1_500);
   t.is(manifest.limits.bodyBytes, 0);
-  t.deepEqual({ ...manifest.env }, { GREETING: "hi", constructor: "fine" });
+  t.deepEqual(manifest.env, { GREETING: "hi", constructor: "fine" });
   t.deepEqual(manifest.scaling, { min: 1, max: 1, idleTimeoutMs: 3_600_000 });
 });
 

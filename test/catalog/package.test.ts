@@ -1,7 +1,7 @@
 // What is packed comes out the same; what is hostile does not come out at all, is told why, and leaves nothing behind.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
@@ -11,6 +11,7 @@ import { type Header, pack } from "tar-stream";
 import { bundleFunction, loadSource, packFunction, unpackFunction } from "../../runtime/catalog/index.ts";
 import { TsfnError } from "../../runtime/errors.ts";
 import { functionDirectory, temporaryDirectory } from "../support/function-directory.ts";
+import { smallDisk } from "../support/small-disk.ts";
 
 type Entry = Partial<Header> & { readonly name: string; readonly content?: string | Buffer };
 
@@ -205,24 +206,12 @@ test("a refusal comes while the client is still sending, and leaves the stream t
   t.false(upload.destroyed);
 });
 
-if (process.getuid?.() === 0) {
-  test("on a full disk nothing is left and the error says so", async (t) => {
-    const dir = temporaryDirectory(t);
-    const disk = join(dir, "disk");
-    mkdirSync(disk);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tsfn-test", disk]);
-    try {
-      const archive = await archiveOf(manifest, code, { name: "app/big", content: Buffer.alloc(1_000_000) });
-      await t.throwsAsync(unpackFunction(archive, disk), {
-        code: "DISK_FULL",
-        message: /no room to unpack the package/,
-      });
-      t.deepEqual(readdirSync(disk), []);
-    } finally {
-      execFileSync("umount", [disk]);
-    }
-  });
-}
+test("on a full disk nothing is left and the error says so", async (t) => {
+  const disk = smallDisk(t, 256);
+  const archive = await archiveOf(manifest, code, { name: "app/big", content: Buffer.alloc(1_000_000) });
+  await t.throwsAsync(unpackFunction(archive, disk), { code: "DISK_FULL", message: /no room to unpack the package/ });
+  t.deepEqual(readdirSync(disk), []);
+});
 
 async function refused(
   t: ExecutionContext,
