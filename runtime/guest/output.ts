@@ -2,6 +2,7 @@
 // child processes write to the real descriptors 1 and 2, which tsfnd reads by itself.
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { Buffer } from "node:buffer";
 import { Writable } from "node:stream";
 import { encode, type FrameWriter, LineSplitter, type Output, toDaemon } from "../wire/index.ts";
 

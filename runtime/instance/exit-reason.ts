@@ -1,30 +1,57 @@
-// How a process ended, as the error its callers get and as words.
+// How a process ended, as the errors its callers get and as words.
 
+import type { FunctionVersion } from "../catalog/index.ts";
 import { TsfnError } from "../errors.ts";
 import type { ExitReport } from "../sandbox/index.ts";
 
-/** What the process's own stderr says when V8 gives up: Node prints `JavaScript heap out of memory`, V8 the other. */
+/** What a process's stderr says when V8's heap is full: the first is Node's wording, the second V8's own. */
 const heapExhausted = /heap out of memory|Allocation failed/;
-
-/** V8 ends the process itself when its heap is full; the signal depends on the build. 134 is SIGABRT seen by a shell. */
+/** Lines of Node's report of an uncaught error that do not tell what the error is. */
+const reportFiller = /^(\s|\}|Node\.js v|$)/;
+/** V8 ends the process itself when its heap is full; the signal depends on the build. */
 const abortSignals: ReadonlySet<string | null> = new Set(["SIGABRT", "SIGTRAP", "SIGILL"]);
+/** SIGABRT as a shell reports it. */
+const abortExitCode = 134;
 
-export function tellsOfFullHeap(stderrLine: string): boolean {
-  return heapExhausted.test(stderrLine);
+/** What a process's stderr lets one know about its end. */
+export class LastWords {
+  /** The last line that says something; empty when there was none. */
+  text = "";
+  tellOfFullHeap = false;
+
+  hear(line: string): void {
+    this.tellOfFullHeap ||= heapExhausted.test(line);
+    if (!reportFiller.test(line)) this.text = line.slice(0, 200);
+  }
 }
 
-/** FUNCTION_OOM or FUNCTION_CRASHED. `heapWasFull`: a line of its stderr said so. */
-export function exitError(exit: ExitReport, heapWasFull: boolean, what: string): TsfnError {
-  if (ranOutOfMemory(exit, heapWasFull)) return new TsfnError("FUNCTION_OOM", `${what} ran out of memory`);
-  return new TsfnError("FUNCTION_CRASHED", `${what}'s process ${describeExit(exit)}`);
+/** FUNCTION_OOM or FUNCTION_CRASHED. */
+export function exitError(version: FunctionVersion, exit: ExitReport, lastWords: LastWords): TsfnError {
+  const { function: name, number } = version;
+  const fields = { function: name, version: number };
+  if (ranOutOfMemory(exit, lastWords)) {
+    return new TsfnError("FUNCTION_OOM", `The process of ${name}@${number} ran out of memory`, fields);
+  }
+  return new TsfnError("FUNCTION_CRASHED", `The process of ${name}@${number} ${describeExit(exit)}`, fields);
+}
+
+/** The same for a process that ended before its function was loaded. `reason` is the exitError or why tsfnd ended it. */
+export function exitWhileLoading(reason: TsfnError, exit: ExitReport, lastWords: LastWords): TsfnError {
+  if (reason.code === "FUNCTION_OOM") {
+    return new TsfnError("FUNCTION_OOM", `${reason.message} while loading`, reason.fields);
+  }
+  const words = lastWords.text === "" ? "" : `; its last words: ${lastWords.text}`;
+  const message = `${reason.message} while loading${words}`;
+  // Nobody but an operator or the kernel sends SIGKILL, so the function is not to blame.
+  return new TsfnError(exit.signal === "SIGKILL" ? "STARTUP_FAILED" : "LOAD_FAILED", message, reason.fields);
 }
 
 /** `exited with code 1`, `was ended by SIGSEGV`. */
-export function describeExit(exit: ExitReport): string {
+function describeExit(exit: ExitReport): string {
   return exit.signal === null ? `exited with code ${exit.exitCode ?? "unknown"}` : `was ended by ${exit.signal}`;
 }
 
-function ranOutOfMemory(exit: ExitReport, heapWasFull: boolean): boolean {
+function ranOutOfMemory(exit: ExitReport, lastWords: LastWords): boolean {
   if (exit.oomKills > 0) return true;
-  return heapWasFull && (abortSignals.has(exit.signal) || exit.exitCode === 134);
+  return lastWords.tellOfFullHeap && (abortSignals.has(exit.signal) || exit.exitCode === abortExitCode);
 }

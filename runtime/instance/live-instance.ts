@@ -8,7 +8,7 @@ import type { ExitReport, Sandbox, SandboxProcess } from "../sandbox/index.ts";
 import { endSpan, now } from "../trace.ts";
 import type { Failure, Init, ProtocolError, Ready } from "../wire/index.ts";
 import type { Exchange } from "./exchange.ts";
-import { describeExit, exitError, tellsOfFullHeap } from "./exit-reason.ts";
+import { exitError, exitWhileLoading, LastWords } from "./exit-reason.ts";
 import { Flight } from "./flight.ts";
 import { GuestPeer } from "./guest-peer.ts";
 import type { Arrival, Instance, InstanceObserver, InstanceState } from "./instance.ts";
@@ -42,6 +42,7 @@ export class LiveInstance implements Instance {
   readonly #observer: InstanceObserver;
   readonly #log: InstanceLog;
   readonly #peer: GuestPeer;
+  readonly #lastWords = new LastWords();
   readonly #flights = new Map<Exchange, Flight>();
   readonly #loaded = Promise.withResolvers<Ready>();
   readonly #wireClosed = Promise.withResolvers<void>();
@@ -53,8 +54,6 @@ export class LiveInstance implements Instance {
   #idleSinceMs: number | null = null;
   /** Why tsfnd ended it; null when it was not tsfnd. First writer wins. */
   #endedBy: TsfnError | null = null;
-  #heapWasFull = false;
-  #lastWords = "";
 
   constructor(parts: LiveParts) {
     this.id = parts.id;
@@ -241,31 +240,23 @@ export class LiveInstance implements Instance {
   }
 
   #onExit(exit: ExitReport): void {
-    const itsOwn = exitError(exit, this.#heapWasFull, this.#what);
+    const itsOwn = exitError(this.version, exit, this.#lastWords);
     const isOom = itsOwn.code === "FUNCTION_OOM";
     const reason = isOom ? itsOwn : (this.#endedBy ?? itsOwn);
     const wasWanted = this.#endedBy !== null || this.#state === "retiring";
     if (isOom || !wasWanted) this.#log.write("platform", "error", reason.message, this.#onlyRequestId());
     this.#takeNoMore();
     this.#state = "dead";
-    this.#loaded.reject(this.#exitWhileLoading(exit, reason));
+    this.#loaded.reject(exitWhileLoading(reason, exit, this.#lastWords));
     for (const exchange of [...this.#flights.keys()]) {
-      exchange.fail(this.#error(reason.code, reason.message));
+      exchange.fail(reason);
       const report = this.#land(exchange);
       if (report !== null && this.#known) this.#observer.settled(this, report);
     }
   }
 
-  #exitWhileLoading(exit: ExitReport, reason: TsfnError): TsfnError {
-    if (reason.code === "FUNCTION_OOM") return this.#error("FUNCTION_OOM", `${reason.message} while loading`);
-    const words = this.#lastWords === "" ? "" : `; its last words: ${this.#lastWords}`;
-    const message = `Loading ${this.#what} failed: its process ${describeExit(exit)}${words}`;
-    return this.#error(exit.signal === "SIGKILL" ? "STARTUP_FAILED" : "LOAD_FAILED", message);
-  }
-
   #onStderr(line: string): void {
-    this.#heapWasFull ||= tellsOfFullHeap(line);
-    if (line.trim() !== "") this.#lastWords = line.trim().slice(0, 200);
+    this.#lastWords.hear(line);
     this.#log.write("stderr", "error", line, this.#onlyRequestId());
   }
 

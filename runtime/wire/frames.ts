@@ -1,6 +1,8 @@
 // Frames on a stream, both ways: a decoder fed with whatever arrived, and a writer that sends the frames of one tick in
 // one write. What the payloads mean is payloads.ts.
 
+// Imported, not global: in the guest a function may have put something else in the global's place.
+import { Buffer } from "node:buffer";
 import type { Writable } from "node:stream";
 import { limits, toDaemon, toGuest } from "./messages.ts";
 

@@ -1,0 +1,179 @@
+// What a caller gets from a function that behaves: shapes of handlers, requests, responses and the context.
+
+import test from "ava";
+import { TsfnError } from "../../runtime/errors.ts";
+import { bodyOf, startFunction, textOf, until } from "../support/live-function.ts";
+
+const handler = (body: string) => `export default { async fetch(request, env, ctx) { ${body} } };`;
+
+test("a fetch handler sees the request and its answer comes back whole", async (t) => {
+  const { call } = await startFunction(
+    t,
+    handler(`
+      const seen = { method: request.method, url: request.url, x: request.headers.get("x-a"), body: await request.text() };
+      return Response.json(seen, { status: 201, headers: { "x-b": "2" } });
+    `),
+  );
+  const answer = await call({ url: "http://h/a?b=c", headers: ["x-a", "1"], body: bodyOf("hel", "lo") });
+  t.is(answer.status, 201);
+  t.deepEqual(JSON.parse(await textOf(answer)), { method: "POST", url: "http://h/a?b=c", x: "1", body: "hello" });
+  t.deepEqual(answer.headers, ["content-type", "application/json", "x-b", "2"]);
+  t.is(answer.version, 3);
+});
+
+test("every Set-Cookie is a header of its own", async (t) => {
+  const { call } = await startFunction(
+    t,
+    handler(`return new Response("", { headers: [["set-cookie", "a=1"], ["set-cookie", "b=2, c"]] });`),
+  );
+  const { headers } = await call();
+  t.deepEqual(headers, ["content-type", "text/plain;charset=UTF-8", "set-cookie", "a=1", "set-cookie", "b=2, c"]);
+});
+
+test("fetch is called on the object that has it, so that a framework's instance works", async (t) => {
+  const source = `class App { #name = "app"; async fetch() { return new Response(this.#name); } } export default new App();`;
+  const { call } = await startFunction(t, source);
+  t.is(await textOf(await call()), "app");
+});
+
+test("exports named after methods answer those; HEAD falls back to GET, OPTIONS lists them, others get 405", async (t) => {
+  const source = `
+    export const GET = (request) => new Response("got " + request.method);
+    export function POST() { return new Response("posted"); }`;
+  const { call } = await startFunction(t, source);
+  t.is(await textOf(await call()), "got GET");
+  t.is(await textOf(await call({ method: "POST" })), "posted");
+  const head = await call({ method: "HEAD" });
+  t.is(head.body, null);
+  const options = await call({ method: "OPTIONS" });
+  t.is(options.status, 204);
+  t.deepEqual(options.headers, ["allow", "GET, POST, OPTIONS, HEAD"]);
+  const refused = await call({ method: "DELETE" });
+  t.is(refused.status, 405);
+  t.deepEqual(refused.headers, ["allow", "GET, POST, OPTIONS, HEAD"]);
+});
+
+test("answers to HEAD and with 204, 205 and 304 have no body", async (t) => {
+  const { call } = await startFunction(
+    t,
+    handler(
+      `return new Response(request.method === "HEAD" ? "x" : null, { status: +new URL(request.url).search.slice(1) });`,
+    ),
+  );
+  for (const status of [204, 205, 304]) t.is((await call({ url: `http://h/?${status}` })).body, null);
+  t.is((await call({ method: "HEAD", url: "http://h/?200" })).body, null);
+});
+
+test("a body on GET is swallowed and does not stop the next call", async (t) => {
+  const { call } = await startFunction(t, handler(`return new Response(String(request.body));`));
+  t.is(await textOf(await call({ method: "GET", body: bodyOf("x".repeat(400_000)) })), "null");
+  t.is(await textOf(await call()), "null");
+});
+
+test("the environment is the manifest's and tsfn's, in env and in process.env, and nothing of the server's", async (t) => {
+  const source = handler(`return Response.json([env, { ...process.env }]);`);
+  const { call, instance } = await startFunction(t, source, { env: { GREETING: "hi" } });
+  const [env, processEnv] = JSON.parse(await textOf(await call()));
+  t.deepEqual(env, processEnv);
+  t.deepEqual(env, {
+    PATH: "/usr/local/bin:/usr/bin:/bin",
+    HOME: "/tmp",
+    LANG: "C.UTF-8",
+    GREETING: "hi",
+    TSFN_FUNCTION_NAME: "test",
+    TSFN_FUNCTION_VERSION: "3",
+    TSFN_INSTANCE_ID: instance.id,
+    TSFN_MEMORY_MB: "256",
+    TSFN_TIMEOUT_MS: "30000",
+    K_SERVICE: "test",
+    K_REVISION: "test-3",
+    FUNCTION_TARGET: "test",
+  });
+});
+
+test("node:os and process tell the limits, not the host", async (t) => {
+  const source = `import os, { cpus, totalmem } from "node:os";
+    ${handler(`return Response.json([cpus().length, os.availableParallelism(), totalmem(), os.freemem() < os.totalmem(),
+      process.constrainedMemory()]);`)}`;
+  const { call } = await startFunction(t, source, { limits: { cpus: 2.5 } });
+  const bytes = 256 * 2 ** 20;
+  t.deepEqual(JSON.parse(await textOf(await call())), [3, 3, bytes, true, bytes]);
+});
+
+test("ctx tells the request id and the time left", async (t) => {
+  const { call } = await startFunction(
+    t,
+    handler(`
+      const left = ctx.remainingMs();
+      return Response.json([ctx.requestId, left > 0 && left <= 5000, ctx.deadline instanceof Date, ctx.signal.aborted]);
+    `),
+    { limits: { timeoutMs: 5_000 } },
+  );
+  t.deepEqual(JSON.parse(await textOf(await call({ requestId: "r-1" }))), ["r-1", true, true, false]);
+});
+
+test("waitUntil keeps the invocation open after its answer, and a rejection is logged", async (t) => {
+  const { call, instance, reports, lines } = await startFunction(
+    t,
+    handler(`
+      let finish;
+      globalThis.finish ??= [];
+      if (request.method === "POST") { globalThis.finish.forEach((f) => f()); return new Response("told"); }
+      ctx.waitUntil(new Promise((resolve) => globalThis.finish.push(resolve)));
+      ctx.waitUntil(Promise.reject(new Error("later")));
+      return new Response("early");
+    `),
+    { concurrency: 2 },
+  );
+  t.is(await textOf(await call({ requestId: "a" })), "early");
+  t.is(instance.inFlight, 1);
+  t.deepEqual(reports, []);
+  t.is(await textOf(await call({ method: "POST", requestId: "b" })), "told");
+  await until(() => instance.inFlight === 0);
+  t.deepEqual(reports.map(({ requestId, outcome }) => `${requestId} ${outcome}`).sort(), ["a ok", "b ok"]);
+  t.true(lines.some(({ msg, requestId }) => msg.includes("waitUntil: Error: later") && requestId === "a"));
+});
+
+test("what cannot be sent as a response is FUNCTION_BAD_RESPONSE, says why, and leaves the instance in use", async (t) => {
+  const source = `
+    const used = new Response("x"); await used.text();
+    const answers = {
+      nothing: () => undefined,
+      text: () => "hello",
+      used: () => used,
+      status: () => Response.error(),
+      fake: () => ({ status: 101, headers: new Headers(), body: null }),
+      header: () => ({ status: 200, headers: [["x", "a\\r\\nb: c"]], body: null }),
+      many: () => new Response("", { headers: Array.from({ length: 1100 }, (_, i) => ["x-" + i, "1"]) }),
+      large: () => new Response("", { headers: { x: "y".repeat(70000) } }),
+    };
+    export default { fetch: (request) => answers[new URL(request.url).pathname.slice(1)]?.() ?? (request.url.endsWith("nothing") ? undefined : new Response("fine")) };`;
+  const { call, instance } = await startFunction(t, source);
+  const wanted: Record<string, RegExp> = {
+    nothing: /returned undefined; wanted a Response/,
+    text: /returned "hello"; wanted a Response/,
+    used: /body was already used/,
+    status: /the status is 0; wanted 200 to 599/,
+    fake: /the status is 101/,
+    header: /the header x holds a character/,
+    many: /1101 headers|1100 headers/,
+    large: /wanted at most 65536/,
+  };
+  for (const [path, message] of Object.entries(wanted)) {
+    const error = await t.throwsAsync(call({ url: `http://h/${path}` }), { instanceOf: TsfnError, message }, path);
+    t.is(error?.code, "FUNCTION_BAD_RESPONSE");
+  }
+  t.is(await textOf(await call({ url: "http://h/ok" })), "fine");
+  t.is(instance.state, "ready");
+});
+
+test("a function that replaces globals harms only itself", async (t) => {
+  const { call } = await startFunction(
+    t,
+    `const { Response: Own } = globalThis;
+     globalThis.Response = class Fake {}; globalThis.Request = null; globalThis.ReadableStream = null;
+     globalThis.queueMicrotask = null; console.log = null;
+     export default { async fetch(request) { return new Own(await request.text()); } };`,
+  );
+  t.is(await textOf(await call({ body: bodyOf("still here") })), "still here");
+});
