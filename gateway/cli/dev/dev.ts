@@ -3,6 +3,7 @@
 
 import type { Settings } from "../../../runtime/config.ts";
 import { TsfnError } from "../../../runtime/errors.ts";
+import { now } from "../../../runtime/trace.ts";
 import type { Output } from "../output.ts";
 import { findInstallation, requireRoot } from "../server/index.ts";
 import { onSignals } from "../signals.ts";
@@ -53,17 +54,18 @@ async function serve(
   output: Output,
   signal: AbortSignal,
 ): Promise<never> {
+  const startedAtMs = now();
   await server.ready;
   const follower = openFollower(server.client, output, signal);
-  const deploy = async (reloader: Reloader): Promise<void> => {
-    await reloader.deploy(server.client);
+  const deploy = async (reloader: Reloader, sinceMs: number): Promise<void> => {
+    await reloader.deploy(server.client, sinceMs);
     // Its logs exist since it was deployed for the first time, or under another name.
     if (reloader.deployed !== null) follower.follow(reloader.deployed.name);
   };
   await Promise.all(
     reloaders.map(async (reloader) => {
-      await deploy(reloader);
-      await watchReloader(reloader, () => deploy(reloader), signal);
+      await deploy(reloader, startedAtMs);
+      await watchReloader(reloader, (sinceMs) => deploy(reloader, sinceMs), signal);
     }),
   );
   const broken = reloaders.filter(({ deployed }) => deployed === null).length;

@@ -30,8 +30,8 @@ export interface Reloader {
   readonly outsideInputs: readonly string[];
   /** Begins to build what the next `deploy` will upload. */
   prebuild(): void;
-  /** Builds and uploads what is in the directory now. Failures are told, never thrown. */
-  deploy(client: Client): Promise<void>;
+  /** Builds and uploads what is in the directory now; `sinceMs` is when it changed. Failures are told, never thrown. */
+  deploy(client: Client, sinceMs: number): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -82,8 +82,7 @@ export async function openReloader(dir: string, output: Output): Promise<Reloade
       // Told by the deploy that uses it.
       prebuilt.catch(() => {});
     },
-    async deploy(client) {
-      const startedAtMs = now();
+    async deploy(client, sinceMs) {
       try {
         const pending = prebuilt ?? build();
         prebuilt = undefined;
@@ -91,7 +90,7 @@ export async function openReloader(dir: string, output: Output): Promise<Reloade
         const built = await pending;
         warn(built, output);
         deployed = await upload(client, built);
-        tellDeployed(deployed, before, now() - startedAtMs, output);
+        tellDeployed(deployed, before, now() - sinceMs, output);
         if (before !== null && before.name !== deployed.name) {
           await client.json<void>({ method: "DELETE", path: functionPath(before.name) });
         }

@@ -4,15 +4,16 @@
 import { relative, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { watch } from "chokidar";
+import { now } from "../../../runtime/trace.ts";
 import type { Reloader } from "./reload.ts";
 
 /** Editors write several files for one save, or one file in several steps. */
 const gatherMs = 10;
 
-/** Resolves when it watches; goes on until the signal aborts. */
+/** @param deploy is told when the change was seen, on the clock of `now`. Resolves when it watches; goes on until the signal aborts. */
 export async function watchReloader(
   reloader: Reloader,
-  deploy: () => Promise<void>,
+  deploy: (sinceMs: number) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const watcher = watch([reloader.dir, ...reloader.outsideInputs], {
@@ -20,21 +21,22 @@ export async function watchReloader(
     atomic: false,
     ignored: (path) => isIgnored(reloader.dir, path),
   });
-  let changed = false;
+  let changedAtMs: number | null = null;
   let working = false;
   const work = async (): Promise<void> => {
     if (working) return;
     working = true;
-    while (changed && !signal.aborted) {
+    while (changedAtMs !== null && !signal.aborted) {
+      const sinceMs = changedAtMs;
       await sleep(gatherMs);
-      changed = false;
-      await deploy();
+      changedAtMs = null;
+      await deploy(sinceMs);
       watcher.add([...reloader.outsideInputs]);
     }
     working = false;
   };
   watcher.on("all", () => {
-    changed = true;
+    changedAtMs ??= now();
     void work();
   });
   signal.addEventListener("abort", () => void watcher.close(), { once: true });
