@@ -3,8 +3,8 @@
 
 import type { Settings } from "../../../runtime/config.ts";
 import { TsfnError } from "../../../runtime/errors.ts";
-import { now } from "../../../runtime/trace.ts";
 import type { Output } from "../output.ts";
+import { reportError } from "../report-error.ts";
 import { findInstallation, requireRoot } from "../server/index.ts";
 import { onSignals } from "../signals.ts";
 import { openFollower } from "./follow.ts";
@@ -54,7 +54,6 @@ async function serve(
   output: Output,
   signal: AbortSignal,
 ): Promise<never> {
-  const startedAtMs = now();
   await server.ready;
   const follower = openFollower(server.client, output, signal);
   const deploy = async (reloader: Reloader, sinceMs: number): Promise<void> => {
@@ -62,11 +61,13 @@ async function serve(
     // Its logs exist since it was deployed for the first time, or under another name.
     if (reloader.deployed !== null) follower.follow(reloader.deployed.name);
   };
+  const onBlind = (thrown: unknown): void => {
+    reportError(thrown, { json: output.json });
+  };
   await Promise.all(
-    reloaders.map(async (reloader) => {
-      await deploy(reloader, startedAtMs);
-      await watchReloader(reloader, (sinceMs) => deploy(reloader, sinceMs), signal);
-    }),
+    reloaders.map((reloader) =>
+      watchReloader({ reloader, deploy: (sinceMs) => deploy(reloader, sinceMs), onBlind, signal }),
+    ),
   );
   const broken = reloaders.filter(({ deployed }) => deployed === null).length;
   output.note(broken === 0 ? "Waiting for changes; Ctrl-C ends it." : "Mend it and save; Ctrl-C ends it.");

@@ -10,39 +10,47 @@ import type { Reloader } from "./reload.ts";
 /** Editors write several files for one save, or one file in several steps. */
 const gatherMs = 10;
 
-/** @param deploy is told when the change was seen, on the clock of `now`. Resolves when it watches; goes on until the signal aborts. */
-export async function watchReloader(
-  reloader: Reloader,
-  deploy: (sinceMs: number) => Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
-  const watcher = watch([reloader.dir, ...reloader.outsideInputs], {
+export interface Watch {
+  readonly reloader: Reloader;
+  /** Deploys what is in the directory; `sinceMs` is when a change was seen, on the clock of `now`. Never rejects. */
+  readonly deploy: (sinceMs: number) => Promise<void>;
+  /** Told when changes can no longer be seen, such as by a limit on inotify. */
+  readonly onBlind: (error: unknown) => void;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/** Resolves after the first deployment, and goes on. Watches before that, so that no save is missed. */
+export async function watchReloader({ reloader, deploy, onBlind, signal }: Watch): Promise<void> {
+  const watcher = watch(reloader.dir, {
     ignoreInitial: true,
     atomic: false,
     ignored: (path) => isIgnored(reloader.dir, path),
   });
-  let changedAtMs: number | null = null;
-  let working = false;
+  watcher.on("error", onBlind);
+  signal.addEventListener("abort", () => void watcher.close(), { once: true });
+  let changedAtMs: number | null = now();
+  let working = true;
   const work = async (): Promise<void> => {
-    if (working) return;
-    working = true;
     while (changedAtMs !== null && !signal.aborted) {
       const sinceMs = changedAtMs;
-      await sleep(gatherMs);
       changedAtMs = null;
       await deploy(sinceMs);
       watcher.add([...reloader.outsideInputs]);
+      if (changedAtMs !== null) await sleep(gatherMs);
     }
     working = false;
   };
   watcher.on("all", () => {
     changedAtMs ??= now();
-    void work();
+    if (working) return;
+    working = true;
+    void sleep(gatherMs).then(work);
   });
-  signal.addEventListener("abort", () => void watcher.close(), { once: true });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  watcher.once("ready", resolve).once("error", reject);
-  await promise;
+  const { promise: begun, resolve } = Promise.withResolvers<void>();
+  watcher.once("ready", resolve).once("error", () => resolve());
+  await begun;
+  await work();
 }
 
 /** Within the directory: what is not deployed either. A directory that is itself below a dot directory is fine. */

@@ -26,7 +26,13 @@ export async function startInBackground(settings: Settings): Promise<ServerInfo>
     dieWithParent: false,
     readComplaint: async () => (await readFile(errorPath)).subarray(offset).toString("utf8"),
   });
-  const info = await server.ready;
-  server.child.unref();
-  return info;
+  try {
+    const info = await server.ready;
+    server.child.unref();
+    return info;
+  } catch (thrown) {
+    server.child.kill("SIGTERM");
+    await server.ended;
+    throw thrown;
+  }
 }

@@ -109,7 +109,7 @@ async function waitUntilReady(client: Client, ended: Promise<number>): Promise<S
 /** null while nobody answers, or answers that it is not ready. */
 async function askInfo(client: Client): Promise<ServerInfo | null> {
   try {
-    await client.json<unknown>({ method: "GET", path: "/readyz" });
+    (await client.stream({ method: "GET", path: "/readyz" })).resume();
     return await client.json<ServerInfo>({ method: "GET", path: "/v1/info" });
   } catch (thrown) {
     if (!(thrown instanceof TsfnError)) throw thrown;
