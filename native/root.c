@@ -156,22 +156,27 @@ int root_build(const struct mounts *m, const struct root_plan *plan, struct root
     return 0;
 }
 
-/* Says what is wrong if any mount is visible but the sandbox's four. Reads the seed of /proc. */
+/* Says what is wrong if any mount is visible but the sandbox's four, each once. Reads the seed of /proc;
+ * kernels differ in the order of its lines. */
 static int check_nothing_left(struct failure *f) {
     static const char *const wanted[] = {"/", "/dev", "/dev/shm", "/proc"};
     char text[4096];
     if (text_read(AT_FDCWD, "/proc/self/mountinfo", text, sizeof text) < 0)
         return fail(f, "check the root", "/proc/self/mountinfo");
     unsigned seen = 0;
-    for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0'; seen++) {
-        char point[256];
-        if (seen < 4 && sscanf(line, "%*s %*s %*s %*s %255s", point) == 1 && strcmp(point, wanted[seen]) == 0)
-            continue;
+    for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0';) {
+        char point[256] = "";
+        sscanf(line, "%*s %*s %*s %*s %255s", point);
+        unsigned which = 0;
+        while (which < 4 && strcmp(point, wanted[which]) != 0)
+            which++;
         errno = ENOTEMPTY;
-        return fail(f, "check the root", "found mount %.120s", line);
+        if (which == 4 || (seen & (1u << which)) != 0)
+            return fail(f, "check the root", "found mount %.120s", line);
+        seen |= 1u << which;
     }
     errno = ENOENT;
-    return seen == 4 ? 0 : fail(f, "check the root", "%u mounts, wanted 4", seen);
+    return seen == 0xf ? 0 : fail(f, "check the root", "mounts %#x of 0xf", seen);
 }
 
 int root_attach(const struct root *root, struct failure *f) {
