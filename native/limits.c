@@ -12,10 +12,10 @@
 static int lower(int resource, const char *name, rlim_t value, struct failure *f) {
     struct rlimit now;
 
-    if (getrlimit((__rlimit_resource_t)resource, &now) < 0) return fail(f, "read resource limit", "%s", name);
+    if (getrlimit(resource, &now) < 0) return fail(f, "read resource limit", "%s", name);
     if (now.rlim_max < value) value = now.rlim_max;
     struct rlimit wanted = {.rlim_cur = value, .rlim_max = value};
-    if (setrlimit((__rlimit_resource_t)resource, &wanted) < 0)
+    if (setrlimit(resource, &wanted) < 0)
         return fail(f, "set resource limit", "%s to %llu", name, (unsigned long long)value);
     return 0;
 }

@@ -24,6 +24,9 @@ const jumpIfGreaterOrEqual = 0x35;
 const and = 0x54;
 const answer = 0x06;
 
+/** In struct seccomp_data: int nr, u32 arch, u64 instruction pointer, u64 args[6]. */
+const argumentsOffset = 16;
+
 /** @param bytes an array of struct sock_filter: u16 code, u8 jt, u8 jf, u32 k, little endian. */
 export function decode(bytes: Buffer): Program {
   if (bytes.length === 0 || bytes.length % 8 !== 0) throw new Error(`a filter of ${bytes.length} bytes`);
@@ -35,19 +38,29 @@ export function decode(bytes: Buffer): Program {
   }));
 }
 
-/** What the kernel would be told, a SECCOMP_RET_* value, and after how many instructions. */
-export function run(program: Program, call: Call): { readonly value: number; readonly steps: number } {
+export interface Answer {
+  /** What the kernel is told: a SECCOMP_RET_* value. */
+  readonly value: number;
+  readonly steps: number;
+  /** The decision depended on the call's arguments, so the kernel cannot remember it. */
+  readonly sawArguments: boolean;
+}
+
+export function run(program: Program, call: Call): Answer {
   const data = encode(call);
   let accumulator = 0;
   let at = 0;
+  let sawArguments = false;
   // BPF jumps only forward, so a program ends within its length.
   for (let steps = 1; steps <= program.length; steps++) {
     const instruction = program[at];
     if (instruction === undefined) throw new Error(`the program runs past its end, to ${at}`);
     const { code, operand } = instruction;
-    if (code === answer) return { value: operand, steps };
-    if (code === load) accumulator = data.readUInt32LE(operand);
-    else if (code === and) accumulator = (accumulator & operand) >>> 0;
+    if (code === answer) return { value: operand, steps, sawArguments };
+    if (code === load) {
+      accumulator = data.readUInt32LE(operand);
+      sawArguments ||= operand >= argumentsOffset;
+    } else if (code === and) accumulator = (accumulator & operand) >>> 0;
     at += 1 + distance(instruction, accumulator);
   }
   throw new Error("the program goes round in circles");
@@ -71,13 +84,12 @@ function distance({ code, ifTrue, ifFalse, operand }: Instruction, accumulator: 
   }
 }
 
-/** struct seccomp_data: int nr, u32 arch, u64 instruction pointer, u64 args[6]. */
 function encode({ arch, number, args }: Call): Buffer {
-  const data = Buffer.alloc(64);
+  const data = Buffer.alloc(argumentsOffset + 6 * 8);
   data.writeInt32LE(number | 0, 0);
   data.writeUInt32LE(arch, 4);
   args.forEach((value, index) => {
-    data.writeBigUInt64LE(BigInt.asUintN(64, value), 16 + index * 8);
+    data.writeBigUInt64LE(BigInt.asUintN(64, value), argumentsOffset + index * 8);
   });
   return data;
 }

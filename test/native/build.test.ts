@@ -2,7 +2,7 @@
 // compiles with the sanitizers and answers under them.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { accessSync, chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import test from "ava";
 import { programDirectory } from "./compile.ts";
@@ -100,14 +100,7 @@ function toolPath(name: string, extra: readonly string[]): string {
 
 function find(tool: string): string {
   const places = (process.env.PATH ?? "").split(delimiter).map((place) => join(place, tool));
-  const found = places.find((place) => {
-    try {
-      accessSync(place);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  const found = places.find((place) => existsSync(place));
   if (found === undefined) throw new Error(`no ${tool} on PATH`);
   return found;
 }

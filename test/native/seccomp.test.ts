@@ -53,6 +53,18 @@ for (const architecture of architectures()) {
     for (const number of [601, 1000, 4096, 0x3fff_ffff]) t.is(judge(number, []), "ENOSYS");
   });
 
+  test(`${architecture.name}: only the calls that must be are judged by their arguments`, (t) => {
+    const judged = [...architecture.calls]
+      .filter(([number]) => run(program, { arch: architecture.audit, number, args: [] }).sawArguments)
+      .map(([, name]) => name);
+    t.deepEqual(
+      judged.filter((name) => !conditionalCalls.has(name)),
+      [],
+    );
+    for (const hot of ["read", "write", "futex", "epoll_pwait", "sendmsg", "mmap", "madvise"])
+      t.false(judged.includes(hot), hot);
+  });
+
   test(`${architecture.name}: the decision takes few instructions`, (t) => {
     const steps = [...architecture.calls.keys()].map(
       (number) => run(program, { arch: architecture.audit, number, args: [] }).steps,
