@@ -19,9 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* cgroup.kill is the youngest part that nothing older replaces well. */
+/* The oldest long-term kernel with cgroup.kill (5.14). */
 #define KERNEL_MAJOR 5
-#define KERNEL_MINOR 14
+#define KERNEL_MINOR 15
 #define WANTED_USER_NAMESPACES 4096
 #define WANTED_OPEN_FILES 16384
 #define LEAST_OPEN_FILES 1024

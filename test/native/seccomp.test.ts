@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import test from "ava";
+import fc from "fast-check";
 import { decode, type Program, run } from "./bpf-machine.ts";
 import { compile, programDirectory } from "./compile.ts";
 import { conditionalCalls, expected, interestingValues, namedCalls, type Verdict } from "./filter-expectations.ts";
@@ -39,6 +40,15 @@ for (const architecture of architectures()) {
         .map((args) => `${name ?? number}(${args.join(", ")}): ${judge(number, args)}, wanted ${expected(name, args)}`);
     });
     t.deepEqual(wrong.slice(0, 20), []);
+  });
+
+  test(`${architecture.name}: no random arguments get past what is expected`, (t) => {
+    const numbers = [...architecture.calls].filter(([, name]) => conditionalCalls.has(name)).map(([number]) => number);
+    const words = fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { minLength: 6, maxLength: 6 });
+    const agrees = fc.property(fc.constantFrom(...numbers), words, (number, args) => {
+      return judge(number, args) === expected(architecture.calls.get(number), args);
+    });
+    t.notThrows(() => fc.assert(agrees, { numRuns: 2000 }));
   });
 
   test(`${architecture.name}: calls of any other architecture kill the process`, (t) => {
