@@ -73,10 +73,10 @@ function addServerRoutes(app: OpenAPIHono<AdminEnv>, { exchanges, metrics, ...pa
       return context.body(null, 202);
     },
   );
-  app.get("/livez", (context) => context.text("ok\n"));
+  app.get("/livez", (context) => context.json({ status: "ok" }));
   app.get("/readyz", (context) => {
     if (exchanges.refusal !== null) throw exchanges.refusal;
-    return context.text("ok\n");
+    return context.json({ status: "ok" });
   });
   app.get("/metrics", async (context) => {
     return context.body(await metrics.render(parts.runtime), 200, { "Content-Type": metrics.contentType });

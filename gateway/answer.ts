@@ -25,6 +25,8 @@ export async function sendAnswer(exchange: Exchange, answer: Answer): Promise<vo
     writeHead(exchange, answer, bodilessLength(exchange, answer));
     return await ended(response, undefined, signal);
   }
+  // An error is thrown to us by what reads the body; between two reads nobody else would hear it.
+  body.on("error", () => {});
   const cancel = (): void => void body.destroy(reasonOf(signal));
   signal.addEventListener("abort", cancel, { once: true });
   try {
@@ -60,6 +62,7 @@ export async function sendProblem(exchange: Exchange, error: TsfnError, function
 }
 
 function writeHead(exchange: Exchange, answer: Answer, lengthBytes: number | null): void {
+  if (answer.status < 200 || answer.status > 599) throw badHead(answer, `its status is ${answer.status}`);
   const { queueMs, initMs, execMs } = answer.timing;
   const own = [
     "X-Request-Id",
@@ -75,11 +78,15 @@ function writeHead(exchange: Exchange, answer: Answer, lengthBytes: number | nul
   try {
     exchange.response.writeHead(answer.status, [...clientHeaders(answer.headers), ...own]);
   } catch (cause) {
-    throw new TsfnError("FUNCTION_BAD_RESPONSE", `The function's response has an invalid head: ${String(cause)}`, {
-      version: answer.version,
-      cause,
-    });
+    throw badHead(answer, (cause as Error).message, cause);
   }
+}
+
+function badHead({ version }: Answer, why: string, cause?: unknown): TsfnError {
+  return new TsfnError("FUNCTION_BAD_RESPONSE", `The head of the function's response is invalid: ${why}`, {
+    version,
+    cause,
+  });
 }
 
 /** The function's headers without what belongs to the connection, what the gateway writes, and lengths it may lie about. */

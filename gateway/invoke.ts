@@ -36,7 +36,7 @@ export async function invoke(parts: InvokeParts, exchange: Exchange, route: Func
   } catch (thrown) {
     const error = whatEndedIt(exchange, thrown);
     if (error.code === "INTERNAL") parts.log.error({ requestId: exchange.requestId, err: error }, "invocation failed");
-    await sendProblem(exchange, error, route.name);
+    await sendProblem(exchange, error, bodyLimitBytes === undefined ? undefined : route.name);
     outcome = error.status;
   }
   if (bodyLimitBytes !== undefined) parts.calls.ended(route.name, outcome, now() - exchange.acceptedAtMs);

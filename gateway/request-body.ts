@@ -59,6 +59,8 @@ class RequestBody extends Readable {
     super({ highWaterMark: request.readableHighWaterMark });
     this.#request = request;
     this.#bounds = bounds;
+    // While the invocation waits in line nobody reads; its end is told by the invocation's signal.
+    this.on("error", () => {});
     request.once("close", this.#onClose);
   }
 

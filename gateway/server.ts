@@ -56,7 +56,13 @@ export async function openPublicListener(
       new TsfnError("REQUEST_MALFORMED", "The Expect header wants something else than 100-continue"),
     );
   });
-  server.on("clientError", (error, socket) => endBrokenConnection(parts.exchanges, error, socket));
+  const broken = new WeakSet<Duplex>();
+  server.on("clientError", (error, socket) => {
+    // The parser complains again about every byte that follows.
+    if (broken.has(socket)) return;
+    broken.add(socket);
+    endBrokenConnection(parts.exchanges, error, socket);
+  });
   await listen(server, address);
   const { port } = server.address() as AddressInfo;
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
@@ -138,9 +144,7 @@ async function refuse(exchange: Exchange, error: TsfnError): Promise<void> {
 /** The parser gave up on this connection: what was asked before is still answered, then the connection ends. */
 function endBrokenConnection(exchanges: Exchanges, cause: Error, socket: Duplex): void {
   const error = parseError(cause);
-  if (error.code === "CLIENT_CLOSED") return void socket.destroy();
-  // The parser complains again about every byte that follows; the answer is on its way already.
-  if (!socket.writable) return;
+  if (error.code === "CLIENT_CLOSED" || !socket.writable) return void socket.destroy();
   const open = exchanges.ofSocket(socket);
   if (open.length === 0) endSocket(socket, problemBytes(error));
   for (const exchange of open) {
@@ -157,7 +161,7 @@ function endSocket(socket: Duplex, lastBytes = ""): void {
 }
 
 function parseError(cause: Error): TsfnError {
-  if (isErrno(cause, "ECONNRESET") || isErrno(cause, "EPIPE")) {
+  if (["ECONNRESET", "EPIPE", "HPE_INVALID_EOF_STATE"].some((code) => isErrno(cause, code))) {
     return new TsfnError("CLIENT_CLOSED", "The client closed the connection", { cause });
   }
   if (isErrno(cause, "HPE_HEADER_OVERFLOW")) {

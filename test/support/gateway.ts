@@ -154,3 +154,21 @@ export function parseResponses(received: string): RawResponse[] {
   }
   return responses;
 }
+
+/** The bytes of a GET of a function, with these header lines. */
+export function get(path: string, ...lines: string[]): string {
+  return `GET /function/${path} HTTP/1.1\r\nHost: a\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;
+}
+
+/** The header line that makes a request the last of its connection. */
+export const last = "Connection: close";
+
+/** Values by name. */
+export function pairs(headers: readonly string[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (let at = 0; at < headers.length; at += 2) {
+    const name = headers[at] ?? "";
+    found.set(name, [...(found.get(name) ?? []), headers[at + 1] ?? ""]);
+  }
+  return found;
+}
