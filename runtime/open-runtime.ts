@@ -35,11 +35,14 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
   const dirs = await makeDirs(settings.dataDir);
   const hub = createObserverHub();
   hub.add(observer);
-  const [catalog, store] = await Promise.all([
-    openCatalog(dirs.state, { durability }),
-    openLayerStore({ dir: dirs.layers, stagingDir: dirs.staging, durability }),
-  ]);
-  const baseLayers = await ensureBaseLayers(store, { runtime: "node26", stateDir: dirs.state });
+  const opening = openCatalog(dirs.state, { durability });
+  const [catalog, { store, baseLayers }] = await Promise.all([opening, openLayers(dirs, durability)]).catch(
+    async (thrown: unknown) => {
+      // Whichever failed, the catalog's thread must not outlive it.
+      await opening.then((opened) => opened.close(), ignoreSecondFailure);
+      throw thrown;
+    },
+  );
   const logs = openLogStore(dirs.logs, defaultLogLimits, (error) => hub.fault(asTsfnError(error)));
   const shared: Omit<PoolParts, "version" | "layers" | "estimates"> = {
     sandboxes,
@@ -57,13 +60,29 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
   return createRuntime({ catalog, store, stagingDir: dirs.staging, pools, logs, hub, baseLayers });
 }
 
+async function openLayers(dirs: Dirs, durability: Settings["durability"]) {
+  const store = await openLayerStore({ dir: dirs.layers, stagingDir: dirs.staging, durability });
+  const baseLayers = await ensureBaseLayers(store, { runtime: "node26", stateDir: dirs.state });
+  return { store, baseLayers };
+}
+
+/** The catalog that did not open needs no closing; its error is the one thrown, or came second. */
+function ignoreSecondFailure(): void {}
+
 function budgetLimits(maxInstances: number) {
   return { maxInstances, maxStarting: 2 * availableParallelism(), patienceMs };
 }
 
+interface Dirs {
+  readonly layers: string;
+  readonly staging: string;
+  readonly logs: string;
+  readonly state: string;
+}
+
 /** The server's start makes them with the right owner; here they are made when it has not, as in tests. */
-async function makeDirs(dataDir: string) {
-  const dirs = {
+async function makeDirs(dataDir: string): Promise<Dirs> {
+  const dirs: Dirs = {
     layers: join(dataDir, "layers"),
     staging: join(dataDir, "staging"),
     logs: join(dataDir, "logs"),

@@ -3,7 +3,7 @@
 
 import { asTsfnError, TsfnError } from "../errors.ts";
 import type { Answer, Invocation } from "../invocation.ts";
-import { now } from "../trace.ts";
+import { endSpan, now } from "../trace.ts";
 import { type Estimates, Fleet, type FleetParts } from "./fleet.ts";
 import type { LiveSlot, Slot } from "./slot.ts";
 import { type LineLimits, WaitingLine } from "./waiting-line.ts";
@@ -135,6 +135,7 @@ export class Pool {
       const waiting = this.#line.take();
       if (waiting === undefined) return;
       const { invocation, enqueuedAtMs } = waiting;
+      endSpan("queue", invocation.requestId, enqueuedAtMs);
       // Its caller may be leaving at this very moment, and the line has not heard of it yet.
       if (invocation.signal.aborted) waiting.resolve(this.#refuse(invocation, invocation.signal.reason));
       else waiting.resolve(this.#handOver(slot, invocation, enqueuedAtMs));
