@@ -42,7 +42,7 @@
 #define PROTO_STATE_EXITED 2
 #define PROTO_STATE_DESTROYING 3
 
-/* Limits. A message past one of them ends the connection: the peer is broken or hostile. */
+/* Limits of requests. One past them ends the connection: the peer is broken or hostile. */
 #define PROTO_MAX_MESSAGE 65536
 #define PROTO_MAX_ID 64
 #define PROTO_MAX_LAYERS 16

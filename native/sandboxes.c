@@ -104,7 +104,8 @@ void sandbox_create(struct warden *w, const struct sandbox_spec *spec, struct ow
     struct sandbox *s = add(&w->sandboxes, spec);
     if (s == NULL) {
         errno = ENOSPC;
-        fail(&f, "keep a record", "%d sandboxes, wanted at most %d", w->sandboxes.count, PROTO_MAX_SANDBOXES);
+        fail(&f, "make room among the sandboxes", "%d of at most %d", w->sandboxes.count,
+             PROTO_MAX_SANDBOXES);
         control_fail(w, owed.verb, owed.request, &f);
         return;
     }
