@@ -1,6 +1,8 @@
 // One thing at a time per name: deploys, removals and restarts of one function follow each other; those of different
-// functions run side by side.
+// functions run side by side. runtime.ts says what takes a turn; deploy.ts takes one only once the upload has arrived, so
+// that a slow sender holds nobody up.
 
+/** Queues by name; a name is remembered only while something runs or waits for it. */
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();
 
