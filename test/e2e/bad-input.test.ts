@@ -35,7 +35,7 @@ const stillGreets = async (t: ExecutionContext, server: Server): Promise<void> =
   t.deepEqual(await (await server.fetch("/function/hello")).json(), { message: "Hello, world!" });
 };
 
-test("a wrong manifest: every problem at once, each with its line and column", async (t) => {
+test.serial("a wrong manifest: every problem at once, each with its line and column", async (t) => {
   const server = await withHello(t);
   const directory = functionDirectory(t, {
     "index.ts": handler,
@@ -55,7 +55,7 @@ test("a wrong manifest: every problem at once, each with its line and column", a
   await stillGreets(t, server);
 });
 
-test("a source that does not parse: esbuild's message with file and line", async (t) => {
+test.serial("a source that does not parse: esbuild's message with file and line", async (t) => {
   const server = await withHello(t);
   const directory = functionDirectory(t, {
     "tsfn.json": '{ "name": "hello" }',
@@ -69,7 +69,7 @@ test("a source that does not parse: esbuild's message with file and line", async
   await stillGreets(t, server);
 });
 
-test("a module that throws while loading: the mapped stack, and the old version stays live", async (t) => {
+test.serial("a module that throws while loading: the mapped stack, and the old version stays live", async (t) => {
   const server = await withHello(t);
   const throwing = `type Unused = string;\n\nthrow new Error("not today");\n${handler}`;
   const directory = functionDirectory(t, { "tsfn.json": '{ "name": "hello" }', "index.ts": throwing });
@@ -81,27 +81,30 @@ test("a module that throws while loading: the mapped stack, and the old version 
   await stillGreets(t, server);
 });
 
-test("a module without a handler, a bare default function and a module that never loads are refused", async (t) => {
-  const server = await withHello(t);
-  const none = await refused(
-    server,
-    functionDirectory(t, { "tsfn.json": '{ "name": "hello" }', "index.ts": "export const a = 1;\n" }),
-  );
-  t.is(none.code, "LOAD_FAILED");
-  const bare = await refused(
-    server,
-    functionDirectory(t, { "tsfn.json": '{ "name": "hello" }', "index.ts": "export default function f() {}\n" }),
-  );
-  t.is(bare.code, "LOAD_FAILED");
-  const exits = await refused(
-    server,
-    functionDirectory(t, { "tsfn.json": '{ "name": "hello" }', "index.ts": `process.exit(3);\n${handler}` }),
-  );
-  t.true(["LOAD_FAILED", "STARTUP_FAILED"].includes(exits.code), exits.code);
-  await stillGreets(t, server);
-});
+test.serial(
+  "a module without a handler, a bare default function and a module that never loads are refused",
+  async (t) => {
+    const server = await withHello(t);
+    const none = await refused(
+      server,
+      functionDirectory(t, { "tsfn.json": '{ "name": "hello" }', "index.ts": "export const a = 1;\n" }),
+    );
+    t.is(none.code, "LOAD_FAILED");
+    const bare = await refused(
+      server,
+      functionDirectory(t, { "tsfn.json": '{ "name": "hello" }', "index.ts": "export default function f() {}\n" }),
+    );
+    t.is(bare.code, "LOAD_FAILED");
+    const exits = await refused(
+      server,
+      functionDirectory(t, { "tsfn.json": '{ "name": "hello" }', "index.ts": `process.exit(3);\n${handler}` }),
+    );
+    t.true(["LOAD_FAILED", "STARTUP_FAILED"].includes(exits.code), exits.code);
+    await stillGreets(t, server);
+  },
+);
 
-test("names that are no names are refused, on the command line, in the manifest and in a URL", async (t) => {
+test.serial("names that are no names are refused, on the command line, in the manifest and in a URL", async (t) => {
   const server = await withHello(t);
   const names = ["..", "__proto__", "a".repeat(300), "Hello", "a/b", "-a", "constructor ", "a\u0000b", "é"];
   for (const name of names) {
@@ -116,13 +119,13 @@ test("names that are no names are refused, on the command line, in the manifest 
   await stillGreets(t, server);
 });
 
-test("a directory without a function, and one that is not there", async (t) => {
+test.serial("a directory without a function, and one that is not there", async (t) => {
   const server = await withHello(t);
   t.is((await refused(server, functionDirectory(t, { "readme.txt": "nothing" }))).code, "SOURCE_INVALID");
   t.is((await refused(server, "/nonexistent")).code, "SOURCE_INVALID");
 });
 
-test("an unknown function is 404 with what to do", async (t) => {
+test.serial("an unknown function is 404 with what to do", async (t) => {
   const server = await startServer(t);
   const response = await server.fetch("/function/nobody");
   t.is(response.status, 404);
@@ -132,7 +135,7 @@ test("an unknown function is 404 with what to do", async (t) => {
   t.like(await (await server.fetch("/elsewhere")).json(), { code: "ROUTE_NOT_FOUND" });
 });
 
-test("a body over the limit is 413, announced or not, and the next request is right", async (t) => {
+test.serial("a body over the limit is 413, announced or not, and the next request is right", async (t) => {
   const server = await startServer(t);
   const body = "return new Response(String((await request.arrayBuffer()).byteLength));";
   await server.deploy(functionOf(t, { name: "count", limits: { body: "1kb" } }, body));
@@ -155,7 +158,7 @@ test("a body over the limit is 413, announced or not, and the next request is ri
   t.deepEqual(await send((outgoing) => outgoing.end("x".repeat(1_024))), [200, "1024"]);
 });
 
-test("malformed requests get 400 and harm nobody", async (t) => {
+test.serial("malformed requests get 400 and harm nobody", async (t) => {
   const server = await withHello(t);
   const { hostname, port } = new URL(server.url());
   const malformed = [
@@ -176,7 +179,7 @@ test("malformed requests get 400 and harm nobody", async (t) => {
   await stillGreets(t, server);
 });
 
-test("an upload that is no package is refused", async (t) => {
+test.serial("an upload that is no package is refused", async (t) => {
   const server = await withHello(t);
   const upload = request({ socketPath: server.admin, path: "/v1/functions/hello", method: "PUT", agent: false });
   upload.setHeader("content-type", "application/x-tar");

@@ -17,7 +17,7 @@ const flags = (base: string, listen = "127.0.0.1:0"): string[] => [
 
 const linesOf = (block: string): number => block.trim().split("\n").length;
 
-test("a port in use: the address, the way out, exit code 6, nothing left", async (t) => {
+test.serial("a port in use: the address, the way out, exit code 6, nothing left", async (t) => {
   const server = await startServer(t);
   const base = realpathSync(temporaryDirectory(t));
   const { host } = new URL(server.url());
@@ -31,7 +31,7 @@ test("a port in use: the address, the way out, exit code 6, nothing left", async
   }
 });
 
-test("a data directory in use: exit code 6, and the server that uses it is unharmed", async (t) => {
+test.serial("a data directory in use: exit code 6, and the server that uses it is unharmed", async (t) => {
   const server = await startServer(t);
   const base = realpathSync(temporaryDirectory(t));
   const own = ["--data-dir", server.dataDir, "--admin", join(base, "run/admin.sock"), "--listen", "127.0.0.1:0"];
@@ -42,7 +42,7 @@ test("a data directory in use: exit code 6, and the server that uses it is unhar
   t.is((await server.fetch("/healthz")).status, 200);
 });
 
-test("a server that runs already is not started a second time", async (t) => {
+test.serial("a server that runs already is not started a second time", async (t) => {
   const server = await startServer(t);
   const own = ["--data-dir", server.dataDir, "--admin", server.admin, "--listen", "127.0.0.1:0"];
   const { code, stderr } = await runCommand(["server", "start", ...own]);
@@ -50,7 +50,7 @@ test("a server that runs already is not started a second time", async (t) => {
   t.is((await server.fetch("/healthz")).status, 200);
 });
 
-test("without root: exit code 4 and the way out, before anything is made", async (t) => {
+test.serial("without root: exit code 4 and the way out, before anything is made", async (t) => {
   const base = realpathSync(temporaryDirectory(t));
   // Uid 65534 by its own account, and yet able to read the project wherever it lies.
   const run = promisify(execFile)("unshare", ["--user", tsfn, "server", "start", ...flags(base)]);
@@ -61,7 +61,7 @@ test("without root: exit code 4 and the way out, before anything is made", async
   t.false(existsSync(join(base, "data")));
 });
 
-test("a data directory that cannot be one, a wrong setting, an unknown flag", async (t) => {
+test.serial("a data directory that cannot be one, a wrong setting, an unknown flag", async (t) => {
   const base = realpathSync(temporaryDirectory(t));
   const start = (...args: string[]) => runCommand(["server", "start", "--foreground", ...flags(base), ...args]);
   t.is((await start("--data-dir", "/proc/nowhere")).code, 1);
@@ -73,7 +73,7 @@ test("a data directory that cannot be one, a wrong setting, an unknown flag", as
   t.true(unknown.stderr.includes("--grace"), unknown.stderr);
 });
 
-test("a command without a server says so with exit code 5", async (t) => {
+test.serial("a command without a server says so with exit code 5", async (t) => {
   const nowhere = join(temporaryDirectory(t), "admin.sock");
   for (const args of [["list"], ["ps"], ["logs", "hello"], ["server", "status"], ["server", "stop"]]) {
     const { code, stderr } = await runCommand(args, { env: { TSFN_SERVER: nowhere, TSFN_ADMIN: nowhere } });

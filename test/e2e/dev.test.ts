@@ -74,14 +74,14 @@ async function startDev(t: ExecutionContext): Promise<Dev> {
 const message = async (url: string): Promise<string> =>
   ((await (await fetch(url)).json()) as { message: string }).message;
 
-test("dev prints a URL that answers, and Ctrl-C leaves nothing behind", async (t) => {
+test.serial("dev prints a URL that answers, and Ctrl-C leaves nothing behind", async (t) => {
   const dev = await startDev(t);
   t.is(await message(dev.url), "Hello, world!");
   t.is(await dev.interrupt(), 130);
   await dev.assertNothingLeft();
 });
 
-test("what is saved is served, without an answer from neither version in between", async (t) => {
+test.serial("what is saved is served, without an answer from neither version in between", async (t) => {
   const dev = await startDev(t);
   t.is(await message(dev.url), "Hello, world!");
   dev.save((source) => source.replace("}!`", "}?`"));
@@ -94,7 +94,7 @@ test("what is saved is served, without an answer from neither version in between
   await dev.assertNothingLeft();
 });
 
-test("a save that does not build is shown with its place, and the old version stays", async (t) => {
+test.serial("a save that does not build is shown with its place, and the old version stays", async (t) => {
   const dev = await startDev(t);
   dev.save((source) => `${source}\nconst = broken;\n`);
   await until("the error is printed", () => /index\.ts:\d+/.test(dev.output()));
@@ -104,14 +104,14 @@ test("a save that does not build is shown with its place, and the old version st
   t.pass();
 });
 
-test("a save that throws while loading is shown with its mapped stack, and the old version stays", async (t) => {
+test.serial("a save that throws while loading is shown with its mapped stack, and the old version stays", async (t) => {
   const dev = await startDev(t);
   dev.save((source) => `${source}\nthrow new Error("no such luck");\n`);
   await until("the stack is printed", () => /no such luck[\s\S]*index\.ts:\d+/.test(dev.output()));
   t.is(await message(dev.url), "Hello, world!");
 });
 
-test("dev is over when its terminal goes: SIGHUP leaves nothing behind", async (t) => {
+test.serial("dev is over when its terminal goes: SIGHUP leaves nothing behind", async (t) => {
   const dev = await startDev(t);
   const [pid] = processTree(process.pid).filter(({ commandLine }) => commandLine.includes(dev.source.slice(0, -9)));
   t.truthy(pid);

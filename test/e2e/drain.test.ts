@@ -15,7 +15,7 @@ const busy = async (server: Server): Promise<boolean> => {
   return instances.some(({ inFlight }) => inFlight > 0);
 };
 
-test("SIGTERM: in-flight invocations are answered, and the server exits with 0", async (t) => {
+test.serial("SIGTERM: in-flight invocations are answered, and the server exits with 0", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("sleep"));
   const inFlight = server.fetch("/function/sleep?ms=2000");
@@ -28,7 +28,7 @@ test("SIGTERM: in-flight invocations are answered, and the server exits with 0",
   t.false(isAlive(server.info().wardenPid));
 });
 
-test("a request on an open connection is refused with 503 SHUTTING_DOWN while the rest drains", async (t) => {
+test.serial("a request on an open connection is refused with 503 SHUTTING_DOWN while the rest drains", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("sleep"));
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -57,7 +57,7 @@ test("a request on an open connection is refused with 503 SHUTTING_DOWN while th
   t.is((await stopped).code, 0);
 });
 
-test("what does not end within the grace time is cut off, and the server ends all the same", async (t) => {
+test.serial("what does not end within the grace time is cut off, and the server ends all the same", async (t) => {
   const server = await startServer(t, { flags: ["--grace", "500ms"] });
   await server.deploy(example("sleep"));
   const inFlight = server.fetch("/function/sleep?ms=50000").then(
@@ -69,7 +69,7 @@ test("what does not end within the grace time is cut off, and the server ends al
   t.not(await inFlight, 200);
 });
 
-test("tsfn server stop waits until the warden is gone", async (t) => {
+test.serial("tsfn server stop waits until the warden is gone", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("hello"));
   await server.fetch("/function/hello");

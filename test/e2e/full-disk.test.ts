@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from "ava";
 import { example, functionDirectory, temporaryDirectory } from "../support/function-directory.ts";
 import { startServer } from "../support/server.ts";
 
-test("a deployment onto a full disk fails with DISK_FULL, and the old version answers", async (t) => {
+test.serial("a deployment onto a full disk fails with DISK_FULL, and the old version answers", async (t) => {
   const base = mountDisk(t, "400m");
   const server = await startServer(t, { base });
   await server.deploy(example("hello"));
@@ -31,7 +31,7 @@ test("a deployment onto a full disk fails with DISK_FULL, and the old version an
   t.is(await (await server.fetch("/function/hello")).text(), "new");
 });
 
-test("with no byte left, functions that are deployed still answer", async (t) => {
+test.serial("with no byte left, functions that are deployed still answer", async (t) => {
   const base = mountDisk(t, "400m");
   const server = await startServer(t, { base });
   await server.deploy(example("hello"));

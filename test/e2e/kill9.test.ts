@@ -9,32 +9,35 @@ import { until } from "../support/until.ts";
 
 const rounds = 20;
 
-test("20 times kill -9 of tsfnd, of the warden, or of both: a restart finds nothing left and functions answer", async (t) => {
-  const server = await startServer(t);
-  await server.deploy(example("hello"));
-  await server.deploy(example("sleep"));
-  for (let round = 0; round < rounds; round += 1) {
-    const load = startLoad(server);
-    await until("the load has reached the functions", () => load.answered() > 10);
-    const pids = processTree(server.info().wardenPid).map(({ pid }) => pid);
-    const victims = (["tsfnd", "warden"] as const).filter(
-      (which) => round % 3 === 2 || (round % 3 === 0) === (which === "tsfnd"),
-    );
-    for (const victim of victims) server.kill9(victim);
-    await load.stop();
-    await until(
-      "tsfnd and the warden are gone",
-      () => !isAlive(server.info().pid) && !isAlive(server.info().wardenPid),
-    );
-    await server.start();
-    const survivors = pids.filter(isAlive);
-    t.deepEqual(survivors, [], `round ${round}, kill -9 of ${victims.join(" and ")}`);
-    t.is((await server.fetch("/function/hello")).status, 200, `round ${round}`);
-    t.is((await server.fetch("/function/sleep?ms=1")).status, 200, `round ${round}`);
-  }
-});
+test.serial(
+  "20 times kill -9 of tsfnd, of the warden, or of both: a restart finds nothing left and functions answer",
+  async (t) => {
+    const server = await startServer(t);
+    await server.deploy(example("hello"));
+    await server.deploy(example("sleep"));
+    for (let round = 0; round < rounds; round += 1) {
+      const load = startLoad(server);
+      await until("the load has reached the functions", () => load.answered() > 10);
+      const pids = processTree(server.info().wardenPid).map(({ pid }) => pid);
+      const victims = (["tsfnd", "warden"] as const).filter(
+        (which) => round % 3 === 2 || (round % 3 === 0) === (which === "tsfnd"),
+      );
+      for (const victim of victims) server.kill9(victim);
+      await load.stop();
+      await until(
+        "tsfnd and the warden are gone",
+        () => !isAlive(server.info().pid) && !isAlive(server.info().wardenPid),
+      );
+      await server.start();
+      const survivors = pids.filter(isAlive);
+      t.deepEqual(survivors, [], `round ${round}, kill -9 of ${victims.join(" and ")}`);
+      t.is((await server.fetch("/function/hello")).status, 200, `round ${round}`);
+      t.is((await server.fetch("/function/sleep?ms=1")).status, 200, `round ${round}`);
+    }
+  },
+);
 
-test("what was acknowledged is there after kill -9 of both", async (t) => {
+test.serial("what was acknowledged is there after kill -9 of both", async (t) => {
   const server = await startServer(t);
   for (const greeting of ["one", "two", "three"]) {
     await server.deploy(example("hello"), "-e", `GREETING=${greeting}`);

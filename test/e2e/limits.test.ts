@@ -11,7 +11,7 @@ const problem = async (response: Response): Promise<ProblemDocument> => (await r
 
 const greets = async (server: Server): Promise<boolean> => (await server.fetch("/function/hello")).status === 200;
 
-test("a memory hog is 502 FUNCTION_OOM, and the next call of the same function answers", async (t) => {
+test.serial("a memory hog is 502 FUNCTION_OOM, and the next call of the same function answers", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("burn"));
   const hog = await server.fetch("/function/burn?mb=400");
@@ -20,7 +20,7 @@ test("a memory hog is 502 FUNCTION_OOM, and the next call of the same function a
   t.is((await server.fetch("/function/burn?mb=1")).status, 200);
 });
 
-test("an endless loop is 504 FUNCTION_TIMEOUT, its process is gone, and the next call answers", async (t) => {
+test.serial("an endless loop is 504 FUNCTION_TIMEOUT, its process is gone, and the next call answers", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("burn"));
   const startedAtMs = now();
@@ -31,7 +31,7 @@ test("an endless loop is 504 FUNCTION_TIMEOUT, its process is gone, and the next
   t.is((await server.fetch("/function/burn?cpu=1")).status, 200);
 });
 
-test("a fork bomb stays inside its limit on processes while another function answers every call", async (t) => {
+test.serial("a fork bomb stays inside its limit on processes while another function answers every call", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("hello"));
   await server.deploy(example("burn"));
@@ -55,7 +55,7 @@ test("a fork bomb stays inside its limit on processes while another function ans
   t.is((await server.fetch("/function/burn?cpu=1")).status, 200);
 });
 
-test("a full writable layer is the function's own problem", async (t) => {
+test.serial("a full writable layer is the function's own problem", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("scribble"));
   const full = await server.fetch("/function/scribble?files=40&bytes=1048576");
@@ -63,7 +63,7 @@ test("a full writable layer is the function's own problem", async (t) => {
   t.like(await full.json(), { error: "ENOSPC" });
 });
 
-test("every way to crash has its status, and the function answers afterwards", async (t) => {
+test.serial("every way to crash has its status, and the function answers afterwards", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("crash"));
   const expected = new Map([

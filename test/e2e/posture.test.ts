@@ -27,7 +27,7 @@ const expectations = new Map<string, Expectation>([
 
 const emptySet = "0000000000000000";
 
-test("every process of a server stands as it should, whatever its instances are doing", async (t) => {
+test.serial("every process of a server stands as it should, whatever its instances are doing", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("hello"));
   await server.deploy(example("sleep"));

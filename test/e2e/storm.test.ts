@@ -22,51 +22,54 @@ interface Outcome {
   readonly detail: string;
 }
 
-test("2,000 requests at 50 connections with 5 % crashing: everyone gets an answer, nobody another's", async (t) => {
-  const server = await startServer(t);
-  for (const name of ["red", "green", "blue"]) {
-    await server.deploy(functionOf(t, { name, scaling: { max: 8 } }, body));
-    await server.fetch(`/function/${name}`, { method: "POST", body: "warm" });
-  }
-  const descriptorsBefore = countDescriptors(server.info().pid);
-
-  const call = async (index: number): Promise<Outcome> => {
-    const name = ["red", "green", "blue"][index % 3];
-    const nonce = randomUUID();
-    const crash = index % 20 === 7;
-    const path = `/function/${name}${crash ? "?crash=yes" : ""}`;
-    const response = await server.fetch(path, { method: "POST", body: nonce, headers: { "x-request-id": nonce } });
-    const text = await response.text();
-    if (response.headers.get("x-request-id") !== nonce) return { kind: "not mine", detail: "request id" };
-    if (response.status === 200) return { kind: text === nonce ? "mine" : "not mine", detail: text };
-    if (crash && response.status === 502) return { kind: "crashed", detail: text };
-    return { kind: "refused", detail: `${response.status} ${text}` };
-  };
-
-  const outcomes: Outcome[] = [];
-  let next = 0;
-  const caller = async (): Promise<void> => {
-    while (next < requests) {
-      const index = next++;
-      outcomes.push(await call(index));
+test.serial(
+  "2,000 requests at 50 connections with 5 % crashing: everyone gets an answer, nobody another's",
+  async (t) => {
+    const server = await startServer(t);
+    for (const name of ["red", "green", "blue"]) {
+      await server.deploy(functionOf(t, { name, scaling: { max: 8 } }, body));
+      await server.fetch(`/function/${name}`, { method: "POST", body: "warm" });
     }
-  };
-  await Promise.all(Array.from({ length: connections }, caller));
+    const descriptorsBefore = countDescriptors(server.info().pid);
 
-  const count = (kind: Outcome["kind"]) => outcomes.filter((outcome) => outcome.kind === kind).length;
-  t.is(outcomes.length, requests);
-  t.is(count("not mine"), 0);
-  t.deepEqual(outcomes.filter(({ kind }) => kind === "refused").slice(0, 3), []);
-  t.is(count("crashed"), requests / 20);
-  t.is(count("mine"), requests - requests / 20);
+    const call = async (index: number): Promise<Outcome> => {
+      const name = ["red", "green", "blue"][index % 3];
+      const nonce = randomUUID();
+      const crash = index % 20 === 7;
+      const path = `/function/${name}${crash ? "?crash=yes" : ""}`;
+      const response = await server.fetch(path, { method: "POST", body: nonce, headers: { "x-request-id": nonce } });
+      const text = await response.text();
+      if (response.headers.get("x-request-id") !== nonce) return { kind: "not mine", detail: "request id" };
+      if (response.status === 200) return { kind: text === nonce ? "mine" : "not mine", detail: text };
+      if (crash && response.status === 502) return { kind: "crashed", detail: text };
+      return { kind: "refused", detail: `${response.status} ${text}` };
+    };
 
-  for (const name of ["red", "green", "blue"]) t.is((await server.cli(["rm", name])).code, 0);
-  await until("no instance is left", async () => {
-    const { instances } = await server.ask<{ instances: readonly unknown[] }>("/v1/instances");
-    return instances.length === 0;
-  });
-  await until(
-    "tsfnd's descriptors are back to where they were, but for the callers' kept connections",
-    () => countDescriptors(server.info().pid) <= descriptorsBefore + connections,
-  );
-});
+    const outcomes: Outcome[] = [];
+    let next = 0;
+    const caller = async (): Promise<void> => {
+      while (next < requests) {
+        const index = next++;
+        outcomes.push(await call(index));
+      }
+    };
+    await Promise.all(Array.from({ length: connections }, caller));
+
+    const count = (kind: Outcome["kind"]) => outcomes.filter((outcome) => outcome.kind === kind).length;
+    t.is(outcomes.length, requests);
+    t.is(count("not mine"), 0);
+    t.deepEqual(outcomes.filter(({ kind }) => kind === "refused").slice(0, 3), []);
+    t.is(count("crashed"), requests / 20);
+    t.is(count("mine"), requests - requests / 20);
+
+    for (const name of ["red", "green", "blue"]) t.is((await server.cli(["rm", name])).code, 0);
+    await until("no instance is left", async () => {
+      const { instances } = await server.ask<{ instances: readonly unknown[] }>("/v1/instances");
+      return instances.length === 0;
+    });
+    await until(
+      "tsfnd's descriptors are back to where they were, but for the callers' kept connections",
+      () => countDescriptors(server.info().pid) <= descriptorsBefore + connections,
+    );
+  },
+);

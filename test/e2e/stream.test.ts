@@ -11,7 +11,7 @@ import { startServer } from "../support/server.ts";
 const chunk = Buffer.alloc(1_048_576);
 for (let index = 0; index < chunk.length; index += 1) chunk[index] = index % 251;
 
-test("1 GiB streams through echo while the daemon's memory stays flat", async (t) => {
+test.serial("1 GiB streams through echo while the daemon's memory stays flat", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("echo"));
   t.is((await server.fetch("/function/echo", { method: "POST", body: chunk.subarray(0, 65_536) })).status, 200);
@@ -39,7 +39,7 @@ test("1 GiB streams through echo while the daemon's memory stays flat", async (t
   t.true(peak - before < 64 * 2 ** 20, `grew by ${Math.round((peak - before) / 2 ** 20)} MiB`);
 });
 
-test("a client that stops reading stops the function's writing and the client's own upload", async (t) => {
+test.serial("a client that stops reading stops the function's writing and the client's own upload", async (t) => {
   const server = await startServer(t);
   await server.deploy(example("echo"));
   const upload = request(`${server.url()}/function/echo`, { method: "POST" });

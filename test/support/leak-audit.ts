@@ -4,7 +4,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { cgroupMounts, cgroupName } from "./cgroups.ts";
-import { descriptorsOf, entriesOf, listProcesses, namespacesOf, processTree, readProc } from "./processes.ts";
+import {
+  descriptorsOf,
+  entriesOf,
+  listProcesses,
+  namespacesOf,
+  type ProcessEntry,
+  processTree,
+  readProc,
+} from "./processes.ts";
 import { until } from "./until.ts";
 
 export interface LeakAudit {
@@ -27,25 +35,31 @@ export function createLeakAudit(directory: string): LeakAudit {
   const uidBlocks = new Set<number>();
   const pids = new Set<number>();
 
-  const isOurs = ({ pid, uid, commandLine, cgroups }: ReturnType<typeof listProcesses>[number]): boolean =>
-    pid !== process.pid &&
-    (commandLine.includes(`${directory}/`) ||
-      cgroups.includes(`/${group}`) ||
-      (uid >= firstSandboxUid && uidBlocks.has(uid >>> 24)) ||
-      [...namespacesOf(pid).values()].some((inode) => namespaces.has(inode)));
+  const isOurs = (entry: ProcessEntry, owners: ReadonlySet<number>): boolean =>
+    entry.pid !== process.pid &&
+    (entry.commandLine.includes(`${directory}/`) ||
+      entry.cgroups.includes(`/${group}`) ||
+      (pids.has(entry.pid) && entry.state === "Z") ||
+      (!owners.has(entry.pid) &&
+        ((entry.uid >= firstSandboxUid && uidBlocks.has(entry.uid >>> 24)) ||
+          [...namespacesOf(entry.pid).values()].some((inode) => namespaces.has(inode)))));
 
-  const leaks = (): string[] => [
-    ...listProcesses()
-      .filter((entry) => isOurs(entry) || (pids.has(entry.pid) && entry.state === "Z"))
-      .map(({ pid, state, name, commandLine }) => `process ${pid} (${state}) ${commandLine || name}`),
-    ...cgroupMounts()
-      .filter(({ path }) => entriesOf(path).includes(group))
-      .map(({ path }) => `cgroup ${join(path, group)}`),
-    ...mountsBelow(directory).map((line) => `mount ${line}`),
-    ...pinnedNamespaces(namespaces).map((line) => `namespace ${line}`),
-    ...socketsBelow(directory).map((path) => `socket ${path}`),
-    ...entriesOf(join(directory, "staging")).map((name) => `file ${join(directory, "staging", name)}`),
-  ];
+  const leaks = (): string[] => {
+    const processes = listProcesses();
+    const owners = belowOtherServers(processes, directory);
+    return [
+      ...processes
+        .filter((entry) => isOurs(entry, owners))
+        .map(({ pid, state, name, commandLine }) => `process ${pid} (${state}) ${commandLine || name}`),
+      ...cgroupMounts()
+        .filter(({ path }) => entriesOf(path).includes(group))
+        .map(({ path }) => `cgroup ${join(path, group)}`),
+      ...mountsBelow(directory).map((line) => `mount ${line}`),
+      ...pinnedNamespaces(namespaces, owners).map((line) => `namespace ${line}`),
+      ...socketsBelow(directory).map((path) => `socket ${path}`),
+      ...entriesOf(join(directory, "staging")).map((name) => `file ${join(directory, "staging", name)}`),
+    ];
+  };
 
   return {
     observe(wardenPid) {
@@ -67,6 +81,18 @@ export function createLeakAudit(directory: string): LeakAudit {
 /** Every descriptor that a process holds; for comparing before and after. */
 export function countDescriptors(pid: number): number {
   return descriptorsOf(pid).length;
+}
+
+/** Uids and inode numbers of a server that ended go to the next one, so what lives below another warden is not ours. */
+function belowOtherServers(processes: readonly ProcessEntry[], directory: string): Set<number> {
+  const byPid = new Map(processes.map((entry) => [entry.pid, entry]));
+  const isBelow = (entry: ProcessEntry | undefined): boolean => {
+    if (entry === undefined) return false;
+    if (entry.name === "warden")
+      return !entry.commandLine.includes(`${directory}/`) && !entry.commandLine.endsWith(directory);
+    return isBelow(byPid.get(entry.parent));
+  };
+  return new Set(processes.filter(isBelow).map(({ pid }) => pid));
 }
 
 /** In this mount namespace and in that of every other process: a private one keeps a mount alive unseen. */
@@ -91,13 +117,15 @@ function distinctMountNamespaces(): number[] {
 }
 
 /** A namespace without a process lives on in a descriptor or in a bind mount. */
-function pinnedNamespaces(namespaces: ReadonlySet<number>): string[] {
+function pinnedNamespaces(namespaces: ReadonlySet<number>, owners: ReadonlySet<number>): string[] {
   const names = (text: string) => namespaces.has(Number(/^\w+:\[(\d+)\]$/.exec(text)?.[1]));
-  const byDescriptor = listProcesses().flatMap(({ pid }) =>
-    descriptorsOf(pid)
-      .filter(names)
-      .map((target) => `${target} open in ${pid}`),
-  );
+  const byDescriptor = listProcesses()
+    .filter(({ pid }) => !owners.has(pid))
+    .flatMap(({ pid }) =>
+      descriptorsOf(pid)
+        .filter(names)
+        .map((target) => `${target} open in ${pid}`),
+    );
   const byMount = (readProc("self", "mountinfo") ?? "").split("\n").filter((line) => names(line.split(" ")[3] ?? ""));
   return [...byDescriptor, ...byMount];
 }
