@@ -71,8 +71,7 @@ async function start(init: Init): Promise<void> {
     writer.send(toDaemon.ready, 0, encode({ handler: "fetch", loadMs: performance.now() - startedAtMs }));
   } catch (thrown) {
     writer.send(toDaemon.loadFailed, 0, encode(failureOf(thrown)));
-    writer.flush();
-    wire.end(() => exit(1));
+    writer.whenFlushed(() => exit(1));
   }
 }
 
@@ -92,7 +91,5 @@ function retire(): void {
 }
 
 function exitWhenIdle(): void {
-  if (calls.size > 0) return;
-  writer.flush();
-  wire.end(() => exit(0));
+  if (calls.size === 0) writer.whenFlushed(() => exit(0));
 }

@@ -21,6 +21,7 @@ export class AnswerBody {
   readonly #queue: Buffer[] = [];
   #wanted = false;
   #ended = false;
+  #failed = false;
 
   constructor(source: AnswerSource) {
     this.#source = source;
@@ -31,7 +32,8 @@ export class AnswerBody {
       },
       destroy: (error, done) => {
         this.#queue.length = 0;
-        if (!this.#ended && error === null) this.#source.abandoned();
+        // Whoever else destroys it is the reader, with an error of his own or with none.
+        if (!this.#ended && !this.#failed) this.#source.abandoned();
         done(error);
       },
     });
@@ -53,6 +55,7 @@ export class AnswerBody {
   }
 
   fail(error: TsfnError): void {
+    this.#failed = true;
     this.stream.destroy(error);
   }
 

@@ -93,6 +93,7 @@ export class GuestPeer {
       this.#decoder.push(chunk, (frame) => {
         current = this.#exchanges.get(frame.invocation) ?? null;
         this.#receive(frame, current);
+        current = null;
       });
     } catch (thrown) {
       if (!(thrown instanceof ProtocolError)) throw thrown;

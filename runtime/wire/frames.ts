@@ -144,6 +144,12 @@ export class FrameWriter {
     this.#sink.uncork();
   }
 
+  /** Calls `then` when the kernel has taken everything that was sent. */
+  whenFlushed(then: () => void): void {
+    this.flush();
+    this.#sink.write(Buffer.alloc(0), then);
+  }
+
   /** Bytes the kernel has not taken yet. */
   get pendingBytes(): number {
     return this.#sink.writableLength;
