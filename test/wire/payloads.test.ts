@@ -1,0 +1,147 @@
+// Payloads: what is encoded is decoded, and what a stranger could send instead is refused by name, without harm.
+
+import test from "ava";
+import fc from "fast-check";
+import { Packr } from "msgpackr/pack";
+import {
+  decodeCancel,
+  decodeCredit,
+  decodeFailure,
+  decodeInit,
+  decodeInvoke,
+  decodeOutput,
+  decodeReady,
+  decodeResponseHead,
+  encode,
+  type Init,
+  type Invoke,
+  limits,
+  ProtocolError,
+} from "../../runtime/wire/index.ts";
+
+const init: Init = {
+  function: "hello",
+  version: 3,
+  instance: "hello-3-ab",
+  entry: "index.mjs",
+  handler: "auto",
+  env: { A: "1", constructor: "c", toString: "t" },
+  concurrency: 1,
+  cpus: 0.5,
+  memoryBytes: 5_000_000_000,
+};
+const invoke: Invoke = {
+  requestId: "r",
+  method: "GET",
+  url: "http://h/ü",
+  headers: ["a", "1", "a", "é"],
+  hasBody: false,
+  remainingMs: 29_999.5,
+};
+
+test("every message survives the way there", (t) => {
+  t.deepEqual(decodeInit(encode(init)), init);
+  t.deepEqual(decodeInvoke(encode(invoke)), invoke);
+  t.deepEqual(decodeCancel(encode({ reason: "client" })), { reason: "client" });
+  t.deepEqual(decodeCredit(encode({ bytes: 5 })), { bytes: 5 });
+  t.deepEqual(decodeReady(encode({ handler: "fetch", loadMs: 1.5 })), { handler: "fetch", loadMs: 1.5 });
+  const failure = { kind: "threw", name: "Error", message: "m", stack: "s\n at" } as const;
+  t.deepEqual(decodeFailure(encode(failure)), failure);
+  const head = { status: 200, headers: ["a", "\xe9"], hasBody: true };
+  t.deepEqual(decodeResponseHead(encode(head)), head);
+  const output = { stream: "stderr", level: "warn", text: "x\u0000y" } as const;
+  t.deepEqual(decodeOutput(encode(output)), output);
+});
+
+test("buffers of encode() are the caller's own", (t) => {
+  const first = encode({ bytes: 1 });
+  const copy = Buffer.from(first);
+  for (let count = 0; count < 2_000; count += 1) encode(init);
+  t.deepEqual(first, copy);
+});
+
+test("fields that are missing, of a wrong type or out of bounds are refused by name", (t) => {
+  const wrong: [object, RegExp][] = [
+    [{ headers: [], hasBody: false }, /response\.status is undefined; wanted a number from 200 to 599/],
+    [{ status: "200", headers: [], hasBody: false }, /response\.status is a string/],
+    [{ status: Number.NaN, headers: [], hasBody: false }, /response\.status is NaN/],
+    [{ status: 200, headers: {}, hasBody: false }, /response\.headers is an object/],
+    [{ status: 200, headers: ["a", 1], hasBody: false }, /response\.headers is a list of 2/],
+    [{ status: 200, headers: ["a"], hasBody: false }, /a header list has 1 items; wanted pairs/],
+    [{ status: 200, headers: [], hasBody: 1 }, /response\.hasBody is 1; wanted true or false/],
+    [{ status: 200, headers: ["A", "b"], hasBody: false }, /"A" is not a lower-case header name/],
+    [{ status: 200, headers: ["a b", "b"], hasBody: false }, /is not a lower-case header name/],
+    [{ status: 200, headers: ["a", "\0"], hasBody: false }, /the header a holds a character/],
+    [
+      { status: 200, headers: ["a", "x".repeat(limits.maxHeaderBytes)], hasBody: false },
+      /the headers have 65537 bytes/,
+    ],
+  ];
+  for (const [message, expected] of wrong) {
+    t.throws(() => decodeResponseHead(packed(message)), { instanceOf: ProtocolError, message: expected });
+  }
+  t.throws(() => decodeCredit(packed({ bytes: 0 })), { instanceOf: ProtocolError });
+  t.throws(() => decodeCredit(packed({ bytes: 1e9 })), { instanceOf: ProtocolError });
+  t.throws(() => decodeCredit(packed({ bytes: -1 })), { instanceOf: ProtocolError });
+  t.throws(() => decodeCredit(packed({ bytes: 2n ** 63n })), { instanceOf: ProtocolError });
+  t.throws(() => decodeOutput(packed({ stream: "stdin", level: "info", text: "" })), { instanceOf: ProtocolError });
+});
+
+test("a key named __proto__ changes no object's prototype", (t) => {
+  // {"__proto__": {"status": 200, "headers": [], "hasBody": false}}, and an env that holds such a key.
+  const inner = encode({ status: 200, headers: [], hasBody: false });
+  const payload = Buffer.concat([Buffer.from([0x81, 0xa9]), Buffer.from("__proto__"), inner]);
+  t.throws(() => decodeResponseHead(payload), { instanceOf: ProtocolError, message: /status is undefined/ });
+  t.is(Reflect.get({}, "status"), undefined);
+
+  const env = JSON.parse('{"__proto__": "x", "A": "1"}');
+  const decoded = decodeInit(packed({ ...init, env }));
+  t.is(Object.getPrototypeOf(decoded.env), Object.prototype);
+  t.is(decoded.env.A, "1");
+});
+
+const hostile: Readonly<Record<string, number[]>> = {
+  nothing: [],
+  "a list with a count of four billion": [0xdd, 0xff, 0xff, 0xff, 0xff],
+  "a map with a count of four billion": [0xdf, 0xff, 0xff, 0xff, 0xff],
+  "a string longer than the payload": [0xdb, 0x7f, 0xff, 0xff, 0xff, 0x61],
+  "bytes that end in their count": [0xc6, 0x00],
+  "a date": [0xd6, 0xff, 0, 0, 0, 0],
+  "a record definition": [0xd4, 0x72, 0x40, 0x91, 0xa1, 0x61, 0x01],
+  "a regular expression": [0xc7, 0x05, 0x78, 0x92, 0xa1, 0x2e, 0xa1, 0x67],
+  "the token that is never used": [0xc1],
+  "two values": [0xc0, 0xc0],
+  "a nest of lists": [...Array.from({ length: 10_000 }, () => 0x91), 0xc0],
+};
+
+for (const [what, bytes] of Object.entries(hostile)) {
+  test(`${what} is refused before it is unpacked`, (t) => {
+    t.throws(() => decodeOutput(Buffer.from(bytes)), { instanceOf: ProtocolError });
+  });
+}
+
+test("any bytes are either a message or a ProtocolError", (t) => {
+  const decoders = [decodeInit, decodeInvoke, decodeCancel, decodeCredit, decodeReady, decodeFailure, decodeOutput];
+  const messages = [encode(init), encode(invoke), encode({ reason: "client" })];
+  const mutated = fc
+    .tuple(fc.constantFrom(...messages), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }))
+    .map(([message, changes]) => {
+      const bytes = Buffer.from(message);
+      for (const [at, value] of changes) bytes[at % bytes.length] = value;
+      return bytes;
+    });
+  const random = fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes));
+  const property = fc.property(fc.oneof(random, mutated), fc.constantFrom(...decoders), (bytes, decode) => {
+    try {
+      decode(bytes);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+  });
+  t.notThrows(() => fc.assert(property, { numRuns: 5_000 }));
+});
+
+/** As encode(), for what no type allows. */
+function packed(message: object): Buffer {
+  return new Packr({ useRecords: false, variableMapSize: true }).pack(message);
+}
