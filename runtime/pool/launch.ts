@@ -55,8 +55,8 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
   const observer: InstanceObserver = {
     log: parts.log,
     settled: (_instance, report) => {
-      const { requestId, ...data } = report;
-      platform("platform.invokeReport", "info", data, requestId);
+      const { requestId, outcome, cold, durationMs } = report;
+      platform("platform.invokeReport", "info", { durationMs: rounded(durationMs), cold, outcome }, requestId);
       tell(() => owner.settled(slot, report));
     },
     unusable: () => tell(() => owner.unusable(slot)),
@@ -73,7 +73,13 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
     const options = { version, id: slot.id, layers, sandboxes, observer, startTimeoutMs };
     const { instance, report } = await parts.startInstance(options);
     endSpan("init", slot.id, slot.startedAtMs);
-    platform("platform.initReport", "info", { ...report, outcome: "ok" });
+    const { sandboxMs, processMs, loadMs } = report;
+    platform("platform.initReport", "info", {
+      sandboxMs: rounded(sandboxMs),
+      processMs: rounded(processMs),
+      loadMs: rounded(loadMs),
+      outcome: "ok",
+    });
     parts.events.instanceStarted({ ...subject, ...report });
     return Object.assign(slot, { instance });
   } catch (thrown) {
@@ -82,4 +88,9 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
     parts.events.instanceFailed({ ...subject, code: failure.code });
     throw failure;
   }
+}
+
+/** Milliseconds to three decimals: what lies behind them is noise that readers should be spared. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
 }
