@@ -8,8 +8,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The content of /opt/tsfn/guest.mjs. */
 export async function buildGuest(): Promise<Buffer> {
-  // Loaded here: only who builds the layer pays for it.
-  const { build } = await import("esbuild");
+  // Loaded here: only who builds the layer pays for it, and the process that esbuild leaves behind ends with the build.
+  const { build, stop } = await import("esbuild");
   const result = await build({
     entryPoints: [entryPoint],
     absWorkingDir: root,
@@ -22,7 +22,7 @@ export async function buildGuest(): Promise<Buffer> {
     minifyWhitespace: true,
     legalComments: "none",
     logLevel: "silent",
-  });
+  }).finally(stop);
   const [output] = result.outputFiles;
   if (output === undefined) throw new Error(`bundling ${entryPoint} made no file; wanted one`);
   return Buffer.from(output.contents);
