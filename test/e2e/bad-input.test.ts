@@ -121,7 +121,7 @@ test.serial("names that are no names are refused, on the command line, in the ma
 
 test.serial("a directory without a function, and one that is not there", async (t) => {
   const server = await withHello(t);
-  t.is((await refused(server, functionDirectory(t, { "readme.txt": "nothing" }))).code, "SOURCE_INVALID");
+  t.is((await refused(server, functionDirectory(t, { "tsfn.json": '{ "name": "none" }' }))).code, "SOURCE_INVALID");
   t.is((await refused(server, "/nonexistent")).code, "SOURCE_INVALID");
 });
 
