@@ -70,13 +70,12 @@ class LinuxSandbox implements Sandbox {
   async start(program: Program): Promise<SandboxProcess> {
     const exited = Promise.withResolvers<ExitReport>();
     this.#warden.onExit(this.id, (exit) => exited.resolve(reportOf(exit)));
-    void this.#warden.lost.then(() => exited.resolve(lostReport));
     const started = await this.#warden.request(requests.startInstance(this.id, program));
     this.#process = started;
     const [wire = -1, stdout = -1, stderr = -1] = started.descriptors ?? [];
     return {
       pid: started.pid,
-      wire: new Socket({ fd: wire, readable: true, writable: true, allowHalfOpen: true }),
+      wire: new Socket({ fd: wire, readable: true, writable: true }),
       stdout: pipeEnd(stdout),
       stderr: pipeEnd(stderr),
       exited: exited.promise,
@@ -101,9 +100,6 @@ class LinuxSandbox implements Sandbox {
     this.#warden.forget(this.id);
   }
 }
-
-/** When the warden is gone nobody can tell how the process ended; the kernel ends it with its parent. */
-const lostReport: ExitReport = { exitCode: null, signal: "SIGKILL", oomKills: 0, cpuUs: 0, memoryPeakBytes: 0 };
 
 const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 

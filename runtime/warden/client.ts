@@ -15,7 +15,10 @@ export interface WardenClient {
    * WARDEN_LOST when it is gone.
    */
   request<Reply>(request: WardenRequest<Reply>): Promise<Reply & WithDescriptors>;
-  /** Called for every EXITED event of this sandbox until `forget`. One listener for one sandbox. */
+  /**
+   * Called once, when every process of this sandbox is gone, unless `forget` comes first. Also called when the warden is
+   * lost: its instances die with it. One listener for one sandbox.
+   */
   onExit(id: string, listener: (exit: Exit) => void): void;
   forget(id: string): void;
   /** Resolves when the warden is gone or its stream broke. */
@@ -64,7 +67,7 @@ class Connection implements WardenClient {
     this.#receive = receive;
     this.#control = new Socket({ fd: sockets.controlFd, readable: true, writable: true });
     this.#control.on("data", (chunk: Buffer) => this.#onData(chunk));
-    this.#control.on("error", () => this.close());
+    this.#control.on("error", (cause) => this.close(cause));
     this.#control.on("close", () => this.close());
     this.#control.on("end", () => this.close());
   }
@@ -96,25 +99,35 @@ class Connection implements WardenClient {
     this.#exits.delete(id);
   }
 
-  close(): void {
+  close(cause?: unknown): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#control.destroy();
     closeSync(this.#laneFd);
     const waiting = [...this.#pending.values()];
     this.#pending.clear();
-    for (const pending of waiting) pending.reject(lostError());
+    for (const pending of waiting) pending.reject(lostError(cause));
+    const running = [...this.#exits];
+    this.#exits.clear();
+    for (const [id, listener] of running) listener({ id, ...diedWithWarden });
     this.#lost.resolve();
   }
 
+  /** Bytes that make no sense are not the warden's this code was built with: nothing more can be asked of it. */
   #onData(chunk: Buffer): void {
-    for (const message of this.#decoder.push(chunk)) this.#onMessage(message);
+    try {
+      for (const message of this.#decoder.push(chunk)) this.#onMessage(message);
+    } catch (cause) {
+      this.close(cause);
+    }
   }
 
   #onMessage(message: Message): void {
     if (message.request === 0) {
       const exit = readExit(message.body);
-      this.#exits.get(exit.id)?.(exit);
+      const listener = this.#exits.get(exit.id);
+      this.#exits.delete(exit.id);
+      listener?.(exit);
       return;
     }
     const pending = this.#pending.get(message.request);
@@ -160,6 +173,10 @@ function errnoName(errno: number): string {
   }
 }
 
-function lostError(): TsfnError {
-  return new TsfnError("WARDEN_LOST", "the warden's control stream is closed; the server is going down");
+/** Nobody can tell any more how the process ended; the kernel ends it with its parent. */
+const diedWithWarden = { pid: 0, bySignal: true, status: 9, oomKills: 0, cpuUs: 0, memoryPeakBytes: 0 };
+
+function lostError(cause?: unknown): TsfnError {
+  const message = "the warden's control stream is closed; the server is going down";
+  return new TsfnError("WARDEN_LOST", message, cause === undefined ? {} : { cause });
 }
