@@ -28,9 +28,9 @@ export function createShelf(budgetBytes: number): Shelf {
       for (const digest of [...shelved.keys()]) {
         if (!names.has(digest)) shelved.delete(digest);
       }
-      for (const { digest, path } of unused) {
-        if (!shelved.has(digest)) shelved.set(digest, await sizeOf(path));
-      }
+      // Chosen first: one that a newer layer pushes off the shelf must not be put back as if it were new.
+      const fresh = unused.filter(({ digest }) => !shelved.has(digest));
+      for (const { digest, path } of fresh) shelved.set(digest, await sizeOf(path));
       return unused.filter(({ digest }) => !shelved.has(digest));
     },
   };
