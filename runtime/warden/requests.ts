@@ -1,6 +1,6 @@
 // Every verb of the warden as a request: how it is written and how its reply is read. client.ts sends them.
 
-import type { NamespaceIds, Program, SandboxLimits, SandboxSpec, SandboxUsage } from "../sandbox/sandbox.ts";
+import type { NamespaceIds, Program, SandboxLimits, SandboxSpec, SandboxUsage } from "../sandbox/index.ts";
 import { proto, type Reader, Writer } from "./protocol.ts";
 
 /** A question to the warden; `Reply` is what it answers with. */
