@@ -97,14 +97,12 @@ class Ending {
   }
 
   drain(): void {
-    const { log, exchanges, graceMs } = this.#parts;
-    log.info({ inFlight: exchanges.size, graceMs }, "draining");
+    const { graceMs } = this.#parts;
     this.#begin(() => this.#end("SHUTTING_DOWN", "The server is shutting down", graceMs, 0));
   }
 
   abandon(): void {
-    this.#parts.log.error("the warden is gone");
-    this.#begin(() => this.#end("WARDEN_LOST", "The warden ended, and the instances with it", 0, 1));
+    this.#begin(() => this.#end("WARDEN_LOST", "The warden ended with all instances", 0, 1));
   }
 
   #begin(end: () => Promise<void>): void {
@@ -115,13 +113,14 @@ class Ending {
 
   async #end(code: ErrorCode, message: string, graceMs: number, status: number): Promise<void> {
     const { runtime, exchanges, listeners, closing, log } = this.#parts;
+    log.info({ code, inFlight: exchanges.size, graceMs }, "ending");
     exchanges.refuse(new TsfnError(code, message));
     listeners[0]?.stopAccepting();
     try {
       await this.#within(graceMs, Promise.all([exchanges.idle(), runtime.drain(graceMs)]));
       if (exchanges.size > 0) {
         log.warn({ inFlight: exchanges.size }, "ending without answers");
-        exchanges.abortAll(new TsfnError(code, `${message}; this call was not over in time`));
+        exchanges.abortAll(new TsfnError(code, `${message}, and this call was not over in time`));
         await this.#within(farewellMs, exchanges.idle());
       }
       closing.abort();
