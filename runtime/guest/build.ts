@@ -8,9 +8,10 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The content of /opt/tsfn/guest.mjs. */
 export async function buildGuest(): Promise<Buffer> {
-  // Loaded here: only who builds the layer pays for it, and the process that esbuild leaves behind ends with the build.
-  const { build, stop } = await import("esbuild");
-  const result = await build({
+  // Loaded here: only who builds the layer pays for it.
+  const { buildSync } = await import("esbuild");
+  // build() shares one process that stays, and stopping it would end the builds of others; this one is its own.
+  const result = buildSync({
     entryPoints: [entryPoint],
     absWorkingDir: root,
     bundle: true,
@@ -22,7 +23,7 @@ export async function buildGuest(): Promise<Buffer> {
     minifyWhitespace: true,
     legalComments: "none",
     logLevel: "silent",
-  }).finally(stop);
+  });
   const [output] = result.outputFiles;
   if (output === undefined) throw new Error(`bundling ${entryPoint} made no file; wanted one`);
   return Buffer.from(output.contents);
