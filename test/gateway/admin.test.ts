@@ -6,8 +6,18 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import test from "ava";
-import { openTestDaemon } from "../support/daemon.ts";
+import { openTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { functionDirectory, functionOf, temporaryDirectory } from "../support/function-directory.ts";
+
+// Most of a daemon's start is building the base layer, so tests that leave it as it was share one.
+const undo: (() => unknown)[] = [];
+let shared: TestDaemon;
+test.before(async () => {
+  shared = await openTestDaemon({ teardown: (step) => undo.unshift(step) });
+});
+test.after.always(async () => {
+  for (const step of undo) await step();
+});
 
 test("a function is deployed, listed, called, inspected, restarted and removed", async (t) => {
   const daemon = await openTestDaemon(t);
@@ -58,18 +68,18 @@ test("a function is deployed, listed, called, inspected, restarted and removed",
 });
 
 test("a version that fails while loading is refused with its problem, and the old one stays live", async (t) => {
-  const daemon = await openTestDaemon(t);
-  await daemon.deploy(functionOf(t, { name: "f" }, `return new Response("old");`));
-  const broken = functionDirectory(t, { "tsfn.json": `{"name":"f"}`, "index.ts": `throw new Error("at load");` });
+  const daemon = shared;
+  await daemon.deploy(functionOf(t, { name: "old" }, `return new Response("old");`));
+  const broken = functionDirectory(t, { "tsfn.json": `{"name":"old"}`, "index.ts": `throw new Error("at load");` });
   const refused = await daemon.deploy(broken);
   t.is(refused.status, 422);
   t.is(refused.headers["content-type"], "application/problem+json");
   t.like(refused.json, { code: "LOAD_FAILED" });
-  t.is(await (await fetch(`${daemon.url}/function/f`)).text(), "old");
+  t.is(await (await fetch(`${daemon.url}/function/old`)).text(), "old");
 });
 
 test("whatever is wrong with a request, the answer is a problem document", async (t) => {
-  const daemon = await openTestDaemon(t);
+  const daemon = shared;
   const tar = { "content-type": "application/x-tar" };
   const cases: readonly [string, string, number, string, { headers?: Record<string, string>; body?: string }?][] = [
     ["GET", "/", 404, "ROUTE_NOT_FOUND"],
@@ -124,7 +134,7 @@ test("a follower of logs sees records as they come, across versions, and holds n
 });
 
 test("info, probes and OpenAPI describe the server", async (t) => {
-  const daemon = await openTestDaemon(t);
+  const daemon = shared;
   t.like((await daemon.admin("GET", "/v1/info")).json, {
     version: "0.0.0-test",
     pid: process.pid,
@@ -155,7 +165,7 @@ test("info, probes and OpenAPI describe the server", async (t) => {
 });
 
 test("metrics are counted by function and code, and strangers' names are no labels", async (t) => {
-  const daemon = await openTestDaemon(t);
+  const daemon = shared;
   await daemon.deploy(
     functionOf(t, { name: "f" }, `if (request.url.endsWith("/x")) throw new Error("x"); return new Response();`),
   );
