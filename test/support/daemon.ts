@@ -41,13 +41,13 @@ export async function openTestDaemon(t: Owner, flags: Readonly<Record<string, st
     {},
   );
   const sandboxes = await processSandboxes(join(dataDir, "layers"));
+  t.teardown(() => sandboxes.close());
   const log = pino({ enabled: false });
   const daemon = await startDaemon({ settings, sandboxes, version: "0.0.0-test", wardenPid: process.ppid, log });
   t.teardown(async () => {
     daemon.stop();
     daemon.stop();
     await daemon.ended;
-    await sandboxes.close();
   });
   const open = (method: string, path: string, options?: AdminOptions) => ask(adminSocket, method, path, options);
   const admin = async (method: string, path: string, options?: AdminOptions) => read(await open(method, path, options));
