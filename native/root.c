@@ -33,8 +33,6 @@ static const struct seed {
     {"upper/tmp", 01777, 0, true},
     {"upper/run", 0755, 0, true},
     {"upper/app", 0755, PROTO_FUNCTION_UID, false},
-    {"upper/home", 0755, 0, true},
-    {"upper/home/function", 0700, PROTO_FUNCTION_UID, false},
 };
 /* Inodes that the seeds and the overlay's own bookkeeping take; a sandbox's limit counts what comes after. */
 #define SEED_INODES 16

@@ -205,14 +205,14 @@ void sandbox_kill(struct warden *w, struct sandbox *s) {
     if (w->sandboxes.born[s->slot] != 0) kill(w->sandboxes.born[s->slot], SIGKILL);
 }
 
-static void send_exited(struct warden *w, const struct sandbox *s, const siginfo_t *info) {
+static void send_exited(struct warden *w, const struct sandbox *s) {
     struct cgroup_usage usage;
     cleanup_writer struct writer body = {0};
     cgroup_usage_read(&w->containment.cgroups, s->id, &usage);
     write_string(&body, s->id);
     write_u32(&body, (uint32_t)s->pid);
-    write_u8(&body, info->si_code != CLD_EXITED);
-    write_u32(&body, (uint32_t)info->si_status);
+    write_u8(&body, s->end.si_code != CLD_EXITED);
+    write_u32(&body, (uint32_t)s->end.si_status);
     write_u64(&body, usage.oom_kills == 0 && s->was_oom ? 1 : usage.oom_kills);
     write_u64(&body, usage.cpu_us);
     write_u64(&body, usage.memory_peak_bytes);
@@ -220,13 +220,13 @@ static void send_exited(struct warden *w, const struct sandbox *s, const siginfo
 }
 
 /* The last process of it is reaped. Pid 1 is only reaped when its whole pid namespace is empty. */
-static void all_gone(struct warden *w, struct sandbox *s, const siginfo_t *info) {
+static void all_gone(struct warden *w, struct sandbox *s) {
     if (s->status.fd >= 0) {
         /* Whoever could still write is dead: read what was told, down to the end of the stream. */
         while (s->status.fd >= 0)
             status_ready(w, &s->status, 0);
     }
-    if (s->announced) send_exited(w, s, info);
+    if (s->announced) send_exited(w, s);
     if (s->state == PROTO_STATE_DESTROYING)
         begin_removal(w, s);
     else
@@ -241,11 +241,12 @@ bool sandboxes_child_ended(struct warden *w, const siginfo_t *info) {
             s->stage = 0;
         } else if (w->sandboxes.born[i] == info->si_pid) {
             s->pid = info->si_pid;
+            s->end = *info;
             w->sandboxes.born[i] = 0;
         } else {
             continue;
         }
-        if (!alive(w, s)) all_gone(w, s, info);
+        if (!alive(w, s)) all_gone(w, s);
         return true;
     }
     return false;

@@ -31,6 +31,7 @@ struct sandbox {
     struct report report; /* what pid 1 told last */
     pid_t stage;          /* 0 once it is reaped */
     pid_t pid;            /* of pid 1; kept after its end */
+    siginfo_t end;        /* of pid 1, once it is reaped; the stage may be reaped later */
     bool announced;       /* tsfnd knows of the process, so it is told of its end */
 
     /* The end. */

@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* Where the report ends up, above what tsfnd inherits; the exec closes it. */
@@ -23,16 +22,6 @@ static int place_descriptors(const int theirs[2], int *status, struct failure *f
     null = -1; /* closed, or another descriptor by now */
     *status = STATUS_FD;
     if (fcntl(STATUS_FD, F_SETFD, FD_CLOEXEC) < 0) return fail(f, "keep descriptors", "status");
-    return 0;
-}
-
-/* Three for each instance, and one for each connection: as many as the machine allows. */
-static int raise_open_files(struct failure *f) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return fail(f, "raise open files", "getrlimit");
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return fail(f, "raise open files", "to %llu", (unsigned long long)limit.rlim_max);
     return 0;
 }
 
@@ -51,8 +40,7 @@ static int become_steps(const struct options *o, const int theirs[2], pid_t ward
     snprintf(cwd, sizeof cwd, "%s/program", o->data_dir);
     /* A terminal's Ctrl-C goes to the warden alone, which asks tsfnd to stop; it does not come twice. */
     if (setsid() < 0) return fail(f, "leave the terminal", "setsid");
-    if (place_descriptors(theirs, status, f) < 0 || raise_open_files(f) < 0 || become_user(o, f) < 0)
-        return -1;
+    if (place_descriptors(theirs, status, f) < 0 || become_user(o, f) < 0) return -1;
     /* A change of uid forgets the request, so it comes after. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) return fail(f, "die with the warden", "prctl");
     if (getppid() != warden) _exit(1);

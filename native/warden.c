@@ -11,13 +11,15 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-/* How long a sandbox may take to die when everything ends. What remains is the next start's to remove. */
+/* How long tsfnd may take to end without its connection, and then the sandboxes to die. What remains is the
+ * next start's to remove. */
 #define END_MS 10000
 #define RETRY_MS 2
 
@@ -61,7 +63,7 @@ static void signals_ready(struct warden *w, struct watch *watch, uint32_t events
 }
 
 static int watch_signals(struct warden *w, struct failure *f) {
-    static const int caught[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP};
+    static const int caught[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
     sigset_t set;
     sigemptyset(&set);
     for (unsigned i = 0; i < sizeof caught / sizeof caught[0]; i++)
@@ -73,6 +75,17 @@ static int watch_signals(struct warden *w, struct failure *f) {
     return loop_watch(w->loop, &w->signals, EPOLLIN, f);
 }
 
+/* Seven for each sandbox here, three for each instance in tsfnd, which inherits the limit: as many as there
+ * may be. */
+static int raise_open_files(struct failure *f) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return fail(f, "raise open files", "getrlimit");
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return fail(f, "raise open files", "to %llu", (unsigned long long)limit.rlim_max);
+    return 0;
+}
+
 static int harden(const struct options *o, struct failure *f) {
     pid_t parent = getppid();
     umask(077);
@@ -80,6 +93,7 @@ static int harden(const struct options *o, struct failure *f) {
     /* Nobody may trace it or read its memory through /proc, whatever tsfnd's user becomes. */
     if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return fail(f, "harden the warden", "prctl");
+    if (raise_open_files(f) < 0) return -1;
     if (!o->die_with_parent) return 0;
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) return fail(f, "die with the parent", "prctl");
     if (getppid() != parent) kill(getpid(), SIGTERM);
@@ -105,23 +119,27 @@ static int start(struct warden *w, int state, struct failure *f) {
     return spawn_tsfnd(w, theirs, f);
 }
 
-static int once(struct warden *w, struct failure *f) {
-    int result = loop_once(w->loop, w, w->sandboxes.removing > 0 ? RETRY_MS : -1, f);
-    if (w->sandboxes.removing > 0) sandboxes_retry(w);
-    return result;
-}
-
 static int64_t now_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* A broken connection cannot be mended: tsfnd is asked to stop, as it would be by a signal. */
+static int once(struct warden *w, int timeout_ms, struct failure *f) {
+    int result = loop_once(w->loop, w, w->sandboxes.removing > 0 ? RETRY_MS : timeout_ms, f);
+    sandboxes_retry(w);
+    return result;
+}
+
+/* A broken connection cannot be mended: tsfnd is asked to stop, as it would be by a signal, and then made to.
+ */
 static int serve(struct warden *w, struct failure *f) {
-    while (w->tsfnd != 0) {
-        if (once(w, f) < 0) return -1;
-        if (w->control.closed && w->stop_signals == 0) forward_stop(w);
+    while (w->tsfnd != 0 && !w->control.closed)
+        if (once(w, -1, f) < 0) return -1;
+    if (w->tsfnd != 0 && w->stop_signals == 0) forward_stop(w);
+    for (int64_t deadline = now_ms() + END_MS; w->tsfnd != 0;) {
+        if (once(w, RETRY_MS, f) < 0) return -1;
+        if (now_ms() >= deadline && w->tsfnd != 0) kill(w->tsfnd, SIGKILL);
     }
     return 0;
 }
@@ -131,8 +149,7 @@ static void end(struct warden *w) {
     int64_t deadline = now_ms() + END_MS;
     sandboxes_destroy_all(w);
     while (w->sandboxes.count > 0 && now_ms() < deadline) {
-        if (loop_once(w->loop, w, RETRY_MS, &f) < 0) break;
-        sandboxes_retry(w);
+        if (once(w, RETRY_MS, &f) < 0) break;
     }
     if (cgroups_remove(&w->containment.cgroups, &f) < 0) complain(&f, "the next start removes it");
 }

@@ -1,11 +1,11 @@
 // Requests that cannot succeed: each names its step, and afterwards nothing is left of it.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import type { Program, SandboxSpec } from "../../runtime/sandbox/index.ts";
 import { requests } from "../../runtime/warden/index.ts";
-import { cgroupsOf, inside, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import { held, inside, spec, startWarden, type TestWarden } from "../support/warden.ts";
 
 let warden: TestWarden;
 const undo: (() => unknown)[] = [];
@@ -17,18 +17,6 @@ test.before(async () => {
 test.after.always(async () => {
   for (const step of undo) await step();
 });
-
-/** Everything of the warden that a failure could leave behind. */
-function held(): unknown {
-  return {
-    descriptors: readdirSync(`/proc/${warden.pid}/fd`).length,
-    mounts: readFileSync(`/proc/${warden.pid}/mountinfo`, "utf8").split("\n").length,
-    children: readFileSync(`/proc/${warden.pid}/task/${warden.pid}/children`, "utf8").trim().split(" ").length,
-    groups: cgroupsOf(warden.id).map(
-      (path) => readdirSync(path, { withFileTypes: true }).filter((e) => e.isDirectory()).length,
-    ),
-  };
-}
 
 const impossible: readonly (readonly [string, Partial<Parameters<typeof spec>[0]>, string])[] = [
   ["a layer that is not there", { layers: ["0".repeat(64)] }, "open layer"],
@@ -45,10 +33,10 @@ const impossible: readonly (readonly [string, Partial<Parameters<typeof spec>[0]
 
 for (const [what, changes, step] of impossible) {
   test.serial(`${what}: a sandbox fails in the step "${step}" and leaves nothing`, async (t) => {
-    const before = held();
+    const before = held(warden);
     const error = await t.throwsAsync(warden.sandboxes.create(spec(changes)), { code: "SANDBOX_FAILED" });
     t.like(error?.cause, { step });
-    t.deepEqual(held(), before);
+    t.deepEqual(held(warden), before);
   });
 }
 
@@ -62,12 +50,12 @@ const unstartable: readonly (readonly [string, Partial<Program>, string])[] = [
 
 for (const [what, changes, step] of unstartable) {
   test.serial(`${what}: a start fails in the step "${step}" and a destroy leaves nothing`, async (t) => {
-    const before = held();
+    const before = held(warden);
     const sandbox = await warden.sandboxes.create(spec());
     const error = await t.throwsAsync(sandbox.start({ ...inside("wait"), ...changes }), { code: "SANDBOX_FAILED" });
     t.like(error?.cause, { step });
     await sandbox.destroy();
-    t.deepEqual(held(), before);
+    t.deepEqual(held(warden), before);
   });
 }
 
@@ -114,12 +102,12 @@ test.serial("the list tells what lives and in which state", async (t) => {
 });
 
 test.serial("two hundred lives leave the warden as it was", async (t) => {
-  const before = held();
+  const before = held(warden);
   for (let round = 0; round < 10; round++) {
     const all = await Promise.all(Array.from({ length: 20 }, () => warden.sandboxes.create(spec())));
     await Promise.all(all.map((sandbox) => sandbox.start(inside("wait"))));
     await Promise.all(all.map((sandbox) => sandbox.destroy()));
   }
-  t.deepEqual(held(), before);
+  t.deepEqual(held(warden), before);
   t.true(existsSync(join(warden.dataDir, "warden/journal")));
 });

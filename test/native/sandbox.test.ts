@@ -20,7 +20,7 @@ test.after.always(async () => {
 const namespaceKinds = ["user", "mnt", "pid", "ipc", "uts", "net", "cgroup", "time"] as const;
 
 function statusField(out: string, name: string): string | undefined {
-  return new RegExp(`^${name}:\\s*(.*)$`, "m").exec(out)?.[1];
+  return new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(out)?.[1];
 }
 
 test("all eight namespaces are the sandbox's own, and are told truly", async (t) => {

@@ -4,7 +4,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,6 +42,8 @@ export interface WardenOptions {
   readonly after?: TestWarden;
   /** Connects no client: the test takes the sockets. */
   readonly raw?: (sockets: WardenSockets) => void;
+  /** Another build of it. */
+  readonly binary?: string;
 }
 
 export const wardenPath = join(root, "native/build/warden");
@@ -55,9 +57,11 @@ export async function startWarden(t: Owner, options: WardenOptions = {}): Promis
   const runDir = join(dataDir, "../run");
   const socketPath = join(runDir, `${randomBytes(4).toString("hex")}.sock`);
   const arrival = await listen(socketPath);
-  const child = spawn(wardenPath, argumentsFor(id, dataDir, [join(dataDir, "program/relay"), socketPath]), {
+  const command = [join(dataDir, "program/relay"), socketPath];
+  const child = spawn(options.binary ?? wardenPath, argumentsFor(id, dataDir, command), {
     stdio: ["ignore", "inherit", "pipe"],
-    env: {},
+    // For sanitized builds: the leak checker traces its own process, which the warden forbids.
+    env: { ASAN_OPTIONS: "detect_leaks=0" },
   });
   const ended = endOf(child);
   t.teardown(async () => {
@@ -159,6 +163,17 @@ export function cgroupsOf(id: string): string[] {
 
 export function childrenOf(pid: number): number[] {
   return (readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").match(/\d+/g) ?? []).map(Number);
+}
+
+/** Everything of a warden that a failure could leave behind. */
+export function held({ pid, id }: TestWarden): unknown {
+  const groupsIn = (path: string) => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return {
+    descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    mounts: readFileSync(`/proc/${pid}/mountinfo`, "utf8").split("\n").length,
+    children: childrenOf(pid).length,
+    groups: cgroupsOf(id).map((path) => groupsIn(path).length),
+  };
 }
 
 /** Static, for it is all that there is in its layer. Compiled once per test process. */

@@ -1,0 +1,114 @@
+// Faults of the kernel: strace makes one system call of the warden and its children fail, and a sandbox is made and
+// started. Wherever the fault strikes, the answer is a failure with a step, or success; afterwards nothing is left and
+// the next sandbox works.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import test from "ava";
+import { TsfnError } from "../../runtime/errors.ts";
+import { until } from "../support/until.ts";
+import { held, inside, run, spec, startWarden, type TestWarden } from "../support/warden.ts";
+
+let warden: TestWarden;
+const undo: (() => unknown)[] = [];
+
+test.before(async () => {
+  warden = await startWarden({ teardown: (step) => undo.unshift(step) });
+});
+
+test.after.always(async () => {
+  for (const step of undo) await step();
+});
+
+/** Fails the call in every process that the warden forks from now on, and in itself, while `during` runs. */
+async function withFault(fault: string, during: () => Promise<void>): Promise<void> {
+  const [call = ""] = fault.split(":");
+  const args = [
+    "-f",
+    "-q",
+    "-o",
+    "/dev/null",
+    "-e",
+    `trace=${call}`,
+    "-e",
+    `inject=${fault}`,
+    "-p",
+    String(warden.pid),
+  ];
+  const tracer = spawn("strace", args, { stdio: "ignore" });
+  const ended = once(tracer, "exit");
+  const tracing = () => /^TracerPid:\t[1-9]/m.test(readStatus());
+  await until("strace is attached", tracing);
+  try {
+    await during();
+  } finally {
+    tracer.kill("SIGINT");
+    await ended;
+    await until("strace is detached", () => !tracing());
+  }
+}
+
+function readStatus(): string {
+  return readFileSync(`/proc/${warden.pid}/status`, "utf8");
+}
+
+/** What each call fails with, and whether making and starting a sandbox can do without it. */
+const faults: readonly (readonly [fault: string, outcome: "fails" | "works"])[] = [
+  ["mkdirat:error=ENOSPC", "fails"],
+  ["clone3:error=EAGAIN", "fails"],
+  ["unshare:error=ENOSPC", "fails"],
+  ["setns:error=EPERM", "fails"],
+  ["fsopen:error=ENODEV", "fails"],
+  ["fsconfig:error=EINVAL", "fails"],
+  ["fsmount:error=ENOMEM", "fails"],
+  ["move_mount:error=EINVAL", "fails"],
+  ["open_tree:error=EPERM", "fails"],
+  ["mount_setattr:error=EPERM", "fails"],
+  ["openat2:error=ENOENT", "fails"],
+  ["fchownat:error=EPERM", "fails"],
+  ["fsetxattr:error=EOPNOTSUPP", "fails"],
+  ["pivot_root:error=EPERM", "fails"],
+  ["sethostname:error=EPERM", "fails"],
+  ["ioctl:error=EPERM", "fails"],
+  ["socketpair:error=EMFILE", "fails"],
+  ["pipe2:error=ENFILE", "fails"],
+  ["fchown:error=EPERM", "fails"],
+  ["setresuid:error=EAGAIN", "fails"],
+  ["setresgid:error=EPERM", "fails"],
+  ["setgroups:error=EPERM", "fails"],
+  ["setsid:error=EPERM", "fails"],
+  ["prctl:error=EINVAL", "fails"],
+  ["capset:error=EPERM", "fails"],
+  ["prlimit64:error=EPERM", "fails"],
+  ["seccomp:error=EINVAL", "fails"],
+  ["close_range:error=ENOSYS", "fails"],
+  ["execve:error=ENOEXEC", "fails"],
+  ["chdir:error=EACCES", "fails"],
+  ["fchdir:error=EACCES", "fails"],
+  ["sendmsg:error=EAGAIN", "fails"],
+  ["eventfd2:error=EMFILE", "works"],
+];
+
+for (const [fault, outcome] of faults) {
+  test.serial(`${fault}: ${outcome}, and nothing is left`, async (t) => {
+    const before = held(warden);
+    await withFault(fault, async () => {
+      const failure = await failureOfOneLife();
+      t.is(failure === null ? "works" : "fails", outcome, String(failure));
+      if (failure !== null) t.truthy((failure.fields.cause as { step?: string }).step);
+    });
+    t.deepEqual(held(warden), before);
+    t.is((await run(warden, inside("exit", "5"))).exit.exitCode, 5);
+  });
+}
+
+async function failureOfOneLife(): Promise<TsfnError | null> {
+  try {
+    await run(warden, inside("exit", "0"), spec());
+    return null;
+  } catch (thrown) {
+    if (thrown instanceof TsfnError && thrown.code === "SANDBOX_FAILED") return thrown;
+    throw thrown;
+  }
+}
