@@ -109,6 +109,15 @@ test("a file in the place of a directory is refused", async (t) => {
   t.is((await refusal(t, settings())).code, "DATA_DIR_UNUSABLE");
 });
 
+test("a place where nothing can be made is refused, and does not hang", async (t) => {
+  const { base, settings } = place(t);
+  t.is((await refusal(t, settings({ dataDir: "/proc/nowhere/data" }))).code, "DATA_DIR_UNUSABLE");
+  const error = await refusal(t, settings({ dataDir: join(base, "a/b/c"), adminSocket: "/proc/nowhere/admin.sock" }));
+  t.is(error.code, "NOT_ALLOWED");
+  t.true(error.message.includes("/proc/nowhere/admin.sock"), error.message);
+  t.deepEqual(found(join(base, "a/b/c")).mode, "711");
+});
+
 test("the socket's directory is given away only when it holds nothing else", async (t) => {
   const { base, settings } = place(t);
   mkdirSync(join(base, "run"));

@@ -34,7 +34,7 @@ export async function prepareDirectories(settings: Settings): Promise<Prepared> 
   }
   const dataDir = await prepareDataDir(settings.dataDir);
   const identity = await identify(dataDir);
-  await requirePassage(dataDir, identity.uid);
+  await requirePassage(dataDir, identity.uid, (detail, hint) => unusable(dataDir, detail, { hint }));
   for (const part of ownParts) await makeOwned(join(dataDir, part), identity, 0o700);
   const runDir = await prepareRunDir(settings.adminSocket, identity);
   return { ...identity, settings: { ...settings, dataDir }, runDir };
@@ -42,7 +42,7 @@ export async function prepareDirectories(settings: Settings): Promise<Prepared> 
 
 async function prepareDataDir(path: string): Promise<string> {
   try {
-    if ((await mkdir(path, { recursive: true, mode: 0o755 })) !== undefined) await chmod(path, 0o711);
+    if (await makeDirectory(path)) await chmod(path, 0o711);
   } catch (cause) {
     throw unusable(path, (cause as Error).message, { cause });
   }
@@ -63,14 +63,40 @@ async function prepareDataDir(path: string): Promise<string> {
 }
 
 /** tsfnd runs without privileges: every directory above must let it pass. */
-async function requirePassage(path: string, uid: number): Promise<void> {
+async function requirePassage(
+  path: string,
+  uid: number,
+  refuse: (detail: string, hint: string) => TsfnError,
+): Promise<void> {
   for (let parent = dirname(path); parent !== "/"; parent = dirname(parent)) {
     const { mode, uid: owner } = await stat(parent);
     if ((mode & 0o001) !== 0 || (owner === uid && (mode & 0o100) !== 0)) continue;
     const found = `${parent} has mode ${(mode & 0o7777).toString(8).padStart(4, "0")}`;
-    throw unusable(path, `${found}; wanted one that the server's user (uid ${uid}) may pass`, {
-      hint: `Choose another place, or run: chmod o+x ${parent}`,
-    });
+    const hint = `Choose another place, or run: chmod o+x ${parent}`;
+    throw refuse(`${found}; wanted one that the server's user (uid ${uid}) may pass`, hint);
+  }
+}
+
+/** True when it was not there. Not mkdir's own recursion, which never returns below /proc (Node 26). */
+async function makeDirectory(path: string): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: 0o755 });
+    return true;
+  } catch (thrown) {
+    if (isErrno(thrown, "EEXIST") && (await stat(path)).isDirectory()) return false;
+    if (!isErrno(thrown, "ENOENT") || dirname(path) === path || (await isThere(dirname(path)))) throw thrown;
+    await makeDirectory(dirname(path));
+    return await makeDirectory(path);
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (thrown) {
+    if (isErrno(thrown, "ENOENT")) return false;
+    throw thrown;
   }
 }
 
@@ -92,16 +118,16 @@ async function makeOwned(path: string, { uid, gid }: Identity, mode: number): Pr
 async function prepareRunDir(adminSocket: string, identity: Identity): Promise<string> {
   const { uid, gid } = identity;
   const runDir = dirname(adminSocket);
-  const made = await mkdir(runDir, { recursive: true, mode: 0o755 });
+  const made = await makeDirectory(runDir).catch((cause: Error) => {
+    throw socketRefused(adminSocket, cause.message);
+  });
   const { uid: owner, mode } = await stat(runDir);
-  await requirePassage(runDir, uid);
+  await requirePassage(runDir, uid, (detail, hint) => socketRefused(adminSocket, detail, hint));
   if (owner === uid || (mode & 0o002) !== 0) return runDir;
   const others = (await readdir(runDir)).filter((name) => name !== basename(adminSocket));
-  if (made === undefined && (others.length > 0 || isSystemDirectory(runDir))) {
+  if (!made && (others.length > 0 || isSystemDirectory(runDir))) {
     const found = `${runDir} belongs to uid ${owner}`;
-    throw new TsfnError("NOT_ALLOWED", `${found}; wanted a directory of the server's user (uid ${uid})`, {
-      hint: "Choose a directory that does not exist yet with --admin",
-    });
+    throw socketRefused(adminSocket, `${found}; wanted a directory of the server's user (uid ${uid})`);
   }
   await chown(runDir, uid, gid);
   await chmod(runDir, 0o755);
@@ -110,6 +136,14 @@ async function prepareRunDir(adminSocket: string, identity: Identity): Promise<s
 
 function isSystemDirectory(path: string): boolean {
   return path === "/" || dirname(path) === "/";
+}
+
+function socketRefused(
+  adminSocket: string,
+  detail: string,
+  hint = "Choose a directory that does not exist yet with --admin",
+): TsfnError {
+  return new TsfnError("NOT_ALLOWED", `the admin socket cannot be made at ${adminSocket}: ${detail}`, { hint });
 }
 
 function unusable(path: string, detail: string, fields: { hint?: string; cause?: unknown } = {}): TsfnError {
