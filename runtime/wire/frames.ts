@@ -10,7 +10,7 @@ export interface Frame {
   readonly kind: number;
   /** 0: of no invocation. */
   readonly invocation: number;
-  /** A view of the chunk it arrived in where that holds all of it, so it costs no copy. */
+  /** A view of the chunk it arrived in where that holds all of it. A raw one comes in pieces instead of being gathered. */
   readonly payload: Buffer;
 }
 
@@ -40,11 +40,17 @@ export class FrameDecoder {
   /** The payload being gathered over several chunks; null between frames. */
   #payload: Buffer | null = null;
   #payloadFilled = 0;
+  /** Bytes of a raw payload still to come; its header is in #header. */
+  #rawLeft = 0;
 
   /** @throws ProtocolError, after which the decoder must not be used. */
   push(chunk: Buffer, onFrame: (frame: Frame) => void): void {
     let at = 0;
     while (at < chunk.length) {
+      if (this.#rawLeft > 0) {
+        at += this.#pass(chunk, at, onFrame);
+        continue;
+      }
       if (this.#payload !== null) {
         at += this.#fill(chunk, at, onFrame);
         continue;
@@ -61,18 +67,13 @@ export class FrameDecoder {
     }
   }
 
-  /** True when the stream may end here. */
-  get betweenFrames(): boolean {
-    return this.#headerFilled === 0 && this.#payload === null;
-  }
-
   #fillHeader(chunk: Buffer, at: number): number {
     const taken = chunk.copy(this.#header, this.#headerFilled, at, at + headerBytes - this.#headerFilled);
     this.#headerFilled += taken;
     return taken;
   }
 
-  /** Reads the header at `header[at]`; returns how many bytes of `chunk` from `start` belong to a payload that is whole. */
+  /** Reads the header at `header[at]`; returns how many bytes of `chunk` from `start` it has dealt with. */
   #begin(header: Buffer, at: number, chunk: Buffer, start: number, onFrame: (frame: Frame) => void): number {
     const kind = header.readUInt8(at + lengthBytes);
     const bytes = header.readUInt32LE(at) - prefixBytes;
@@ -86,9 +87,21 @@ export class FrameDecoder {
       return bytes;
     }
     if (header !== this.#header) header.copy(this.#header, 0, at, at + headerBytes);
+    if (rawKinds.has(kind)) {
+      this.#rawLeft = bytes;
+      return 0;
+    }
     this.#payload = Buffer.allocUnsafeSlow(bytes);
     this.#payloadFilled = 0;
     return 0;
+  }
+
+  #pass(chunk: Buffer, at: number, onFrame: (frame: Frame) => void): number {
+    const payload = chunk.subarray(at, at + this.#rawLeft);
+    this.#rawLeft -= payload.length;
+    const kind = this.#header.readUInt8(lengthBytes);
+    onFrame({ kind, invocation: this.#header.readUInt32LE(lengthBytes + 1), payload });
+    return payload.length;
   }
 
   #fill(chunk: Buffer, at: number, onFrame: (frame: Frame) => void): number {
