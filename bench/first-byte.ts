@@ -10,6 +10,8 @@ export interface FirstByte {
   readonly firstByteAtMs: number;
   /** Status line and headers. */
   readonly head: string;
+  /** As it came, chunk sizes included. */
+  readonly body: string;
 }
 
 /** @param onFirstByte is called before anything else happens, to read meters at that moment */
@@ -24,8 +26,18 @@ export async function getFirstByte(port: number, path: string, onFirstByte: () =
     onFirstByte();
     let text = first.toString("latin1");
     for await (const piece of socket as AsyncIterable<Buffer>) text += piece.toString("latin1");
-    return { sentAtMs, firstByteAtMs, head: text.slice(0, text.indexOf("\r\n\r\n")) };
+    const end = text.indexOf("\r\n\r\n");
+    return { sentAtMs, firstByteAtMs, head: text.slice(0, end), body: text.slice(end + 4) };
   } finally {
     socket.destroy();
   }
+}
+
+/** @throws Error unless the status is 200. */
+export function requireStatus({ head, body }: Pick<FirstByte, "head" | "body">): void {
+  if (!head.startsWith("HTTP/1.1 200 ")) throw new Error(`wanted an answer with status 200, got:\n${head}\n\n${body}`);
+}
+
+export function isCold({ head }: Pick<FirstByte, "head">): boolean {
+  return /^x-tsfn-cold: 1$/im.test(head);
 }

@@ -54,7 +54,7 @@ static void close_locks(const struct floor_root *root) {
     floor_check(chdir("/app"), "enter /app");
     must(caps_no_new_privs(&f), &f);
     must(landlock_scope(&f), &f);
-    must(seccomp_apply(&f), &f);
+    must(seccomp_apply(FILTER_INSTANCE, &f), &f);
 }
 
 /* `talk` brings the word that the uids are mapped and the groups joined, and takes the word that it is done.

@@ -1,5 +1,5 @@
-// `npm run bench -- <scenario>`: parses the command line, runs one scenario of scenarios/, prints its table and, if
-// asked, writes everything it measured as JSON.
+// `npm run bench -- <names…>`: parses the command line, runs scenarios of scenarios/ one after another, prints their
+// tables and, if asked, writes everything they measured as JSON.
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -7,12 +7,16 @@ import { describeMachine } from "./machine.ts";
 import { type Report, render } from "./report.ts";
 
 export interface ScenarioOptions {
-  /** Rounds that count. */
+  /** Rounds that count, of what each scenario repeats. */
   readonly rounds: number;
+  /** A first look: what takes long is cut short. */
+  readonly quick: boolean;
 }
 
 interface Scenario {
   readonly summary: string;
+  readonly rounds: number;
+  readonly quickRounds: number;
   run(options: ScenarioOptions): Promise<Report>;
 }
 
@@ -20,26 +24,73 @@ const scenarios = new Map<string, Scenario>([
   [
     "cold",
     {
-      summary: "cold start by exec, against a bare node on the same bundle",
+      summary: "one call with no instance alive, against a bare node and the floors",
+      rounds: 50,
+      quickRounds: 10,
       run: async (options) => (await import("./scenarios/cold.ts")).runCold(options),
+    },
+  ],
+  [
+    "burst",
+    {
+      summary: "many calls at once with no instance alive, against as many bare nodes",
+      rounds: 5,
+      quickRounds: 1,
+      run: async (options) => (await import("./scenarios/burst.ts")).runBurst(options),
+    },
+  ],
+  [
+    "churn",
+    {
+      summary: "create, one call, destroy, for a minute; then the leak audit",
+      rounds: 60,
+      quickRounds: 5,
+      run: async (options) => (await import("./scenarios/churn.ts")).runChurn(options),
+    },
+  ],
+  [
+    "memory",
+    {
+      summary: "memory of idle instances, by the slope over their number",
+      rounds: 1,
+      quickRounds: 1,
+      run: async (options) => (await import("./scenarios/memory.ts")).runMemory(options),
+    },
+  ],
+  [
+    "reset",
+    {
+      summary: "a fresh writable layer after no file and after 10,000",
+      rounds: 50,
+      quickRounds: 10,
+      run: async (options) => (await import("./scenarios/reset.ts")).runReset(options),
+    },
+  ],
+  [
+    "soak",
+    {
+      summary: "forks that use all of Node, looking for one that crashes or hangs",
+      rounds: 10_000,
+      quickRounds: 500,
+      run: async (options) => (await import("./scenarios/soak.ts")).runSoak(options),
     },
   ],
 ]);
 
-const usage = `usage: npm run bench -- <scenario> [--repeat n] [--quick] [--json file]
+const usage = `usage: npm run bench -- <scenario> … [--repeat n] [--quick] [--json file]
 
 scenarios
-${[...scenarios].map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`).join("\n")}
+${[...scenarios].map(([name, { summary, rounds }]) => `  ${name.padEnd(8)}${summary} (${rounds})`).join("\n")}
 
-  --repeat n    rounds that count (default 50)
-  --quick       10 rounds, for a first look
-  --json file   write machine, samples and summary there as well
+  --repeat n    rounds that count, seconds of churn, forks of soak; the default is in brackets
+  --quick       fewer of them, for a first look
+  --json file   write machine, samples and claims there as well
 `;
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`error: ${error instanceof Error ? error.message : error}\n`);
+  process.stderr.write(`error: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
   process.exitCode = 1;
 }
 
@@ -54,16 +105,24 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   const machine = describeMachine();
-  const report = await parsed.scenario.run({ rounds: parsed.rounds });
-  process.stdout.write(render(machine, report));
-  if (parsed.json !== undefined) writeFileSync(parsed.json, `${JSON.stringify({ machine, ...report }, null, 2)}\n`);
+  const reports: Report[] = [];
+  for (const { run, rounds, quickRounds } of parsed.chosen) {
+    const { quick } = parsed;
+    const report = await run({ rounds: parsed.rounds ?? (quick ? quickRounds : rounds), quick });
+    if (reports.length > 0) process.stdout.write("\n");
+    process.stdout.write(render(machine, report));
+    reports.push(report);
+  }
+  if (parsed.json !== undefined) writeFileSync(parsed.json, `${JSON.stringify({ machine, reports }, null, 2)}\n`);
   return 0;
 }
 
 interface Parsed {
   readonly help: boolean;
-  readonly scenario: Scenario;
-  readonly rounds: number;
+  readonly chosen: readonly Scenario[];
+  /** undefined: each scenario's own. */
+  readonly rounds: number | undefined;
+  readonly quick: boolean;
   readonly json: string | undefined;
 }
 
@@ -85,12 +144,16 @@ function parse(args: readonly string[]): Parsed | string {
   } catch (error) {
     return (error as Error).message;
   }
-  const [name = values.help ? "cold" : "", ...rest] = positionals;
-  const scenario = scenarios.get(name);
-  if (scenario === undefined) return `the scenario is "${name}"; wanted one of ${[...scenarios.keys()].join(", ")}`;
-  if (rest.length > 0) return `"${rest[0]}" is one scenario too many; wanted exactly one`;
-  const rounds = Number(values.repeat ?? (values.quick ? 10 : 50));
-  if (!Number.isSafeInteger(rounds) || rounds < 1)
-    return `--repeat is "${values.repeat}"; wanted a whole number from 1`;
-  return { help: values.help ?? false, scenario, rounds, json: values.json };
+  const { help = false, quick = false, json, repeat } = values;
+  const chosen: Scenario[] = [];
+  for (const name of positionals) {
+    const scenario = scenarios.get(name);
+    if (scenario === undefined) return `the scenario is "${name}"; wanted one of ${[...scenarios.keys()].join(", ")}`;
+    chosen.push(scenario);
+  }
+  if (chosen.length === 0 && !help) return `no scenario is given; wanted one of ${[...scenarios.keys()].join(", ")}`;
+  const rounds = repeat === undefined ? undefined : Number(repeat);
+  if (rounds !== undefined && (!Number.isSafeInteger(rounds) || rounds < 1))
+    return `--repeat is "${repeat}"; wanted a whole number from 1`;
+  return { help, chosen, rounds, quick, json };
 }

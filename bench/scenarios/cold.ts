@@ -1,139 +1,129 @@
-// Cold start by exec: last request byte → first response byte of hello, scaled to zero before each call, against a bare
-// `node` that serves the same bundle, from its spawn. Both are measured in turn, in the same run.
+// M1 and M1b: cold start of functions/hello, last request byte → first response byte, with no instance alive, in each way
+// tsfn has to start one; against a bare `node` that serves the same bundle and against the floors.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { bundleFunction, loadSource } from "../../runtime/catalog/index.ts";
-import { now } from "../../runtime/trace.ts";
+import { availableParallelism } from "node:os";
 import { example } from "../../test/support/function-directory.ts";
-import { type Server, startServer } from "../../test/support/server.ts";
-import { until } from "../../test/support/until.ts";
-import { type CpuMeter, createCpuMeter, readSandboxesUs } from "../cpu-meter.ts";
-import { getFirstByte } from "../first-byte.ts";
-import type { Report } from "../report.ts";
+import { prepareBareNodes } from "../bare-node.ts";
+import { startFloor } from "../floor.ts";
+import type { Claim, Measure, Report, Subject } from "../report.ts";
 import type { ScenarioOptions } from "../run.ts";
+import { medianRatio } from "../statistics.ts";
+import { goneAtOnce, modelOf, startTsfn, type Tsfn, zygotesOf } from "../tsfn.ts";
 
-interface Sample {
-  readonly wallMs: number;
-  readonly cpuMs: number;
-}
+/** Milliseconds by measure. */
+type Round = Readonly<Record<string, number>>;
+type Contender = () => Promise<Round>;
 
 const warmUpRounds = 3;
+const ways = new Map([
+  ["function zygote", "function"],
+  ["runtime zygote", "runtime"],
+  ["exec", "none"],
+]);
 
 export async function runCold({ rounds }: ScenarioOptions): Promise<Report> {
   await using owner = new AsyncDisposableStack();
-  const tsfn = await prepareTsfn(owner);
-  const bare = await prepareBare(owner);
-  const samples: { readonly tsfn: Sample; readonly bare: Sample }[] = [];
-  for (let round = 0; round < warmUpRounds + rounds; round += 1) {
-    // Who goes first changes, so that neither always finds the caches the other has warmed.
-    const pair =
-      round % 2 === 0 ? { tsfn: await tsfn(), bare: await bare() } : { bare: await bare(), tsfn: await tsfn() };
-    if (round >= warmUpRounds) samples.push(pair);
+  const tsfn = await startTsfn(owner);
+  const contenders = new Map<string, Contender>();
+  for (const [way, prefork] of ways) {
+    await tsfn.deploy("hello", `hello-${prefork}`, { prefork, ...goneAtOnce });
+    contenders.set(way, () => measureTsfn(tsfn, `hello-${prefork}`));
   }
-  const contender = (name: string, who: "tsfn" | "bare") => ({
-    name,
-    wallMs: samples.map((sample) => sample[who].wallMs),
-    cpuMs: samples.map((sample) => sample[who].cpuMs),
+  const bare = await prepareBareNodes(owner, example("hello"));
+  contenders.set("bare node (L4)", async () => {
+    const before = bare.meter.read();
+    let after = before;
+    const node = bare.spawn();
+    const { firstByteAtMs } = await node.firstByte(() => {
+      after = bare.meter.read();
+    });
+    await node.end();
+    return { wall: firstByteAtMs - node.spawnedAtMs, cpu: (after - before) / 1_000 };
   });
+  await tsfn.deploy("hello", "hello-model", { prefork: "function" });
+  const model = await modelOf(tsfn, "hello-model");
+  const zygotes = zygotesOf(tsfn).length;
+  const floor = startFloor(owner, model);
+  for (const name of ["L1", "L2", "L3", "L5"] as const)
+    contenders.set(name, async () => {
+      const { wallMs, cpuMs } = await floor.round(name);
+      return { wall: wallMs, cpu: cpuMs, ...(name === "L3" && { "cpu of the whole cycle": cpuMs }) };
+    });
+  const samples = await takeTurns(contenders, rounds);
   return {
-    title: `cold start of functions/hello, ${rounds} rounds, interleaved, ${warmUpRounds} before them dropped`,
-    contenders: [contender("tsfn (exec)", "tsfn"), contender("bare node", "bare")],
+    title: `cold start of functions/hello, ${rounds} rounds in turns, ${warmUpRounds} before them dropped`,
+    setup: [
+      `${zygotes} zygotes alive, no instance; sandboxes ready as the server's default has it; ${availableParallelism()} cores`,
+      `floors: ${model.privateKib} KiB private in ${model.mappings} mappings, the child writes to ${model.touchedPages} pages,`,
+      `        ${model.layers.length} layers, ${model.cgroups.length} cgroup hierarchies`,
+    ],
+    subjects: [...samples].map(([name, taken]) => subjectOf(name, taken)),
+    claims: claimsOf(samples),
     notes: [
-      "tsfn: last request byte to first response byte, no instance and no sandbox made in advance;",
-      "      cpu of warden, tsfnd and the sandbox until then.",
-      "bare node: spawn to first response byte, same Node, same bundle, no isolation; cpu of its process until then.",
+      "tsfn: cpu of warden, tsfnd, zygotes and sandboxes until the first byte; the whole cycle adds what is made ready again",
+      "      and taken down afterwards. Bare node: spawn to first byte, same Node, same bundle, no isolation. L3 includes its",
+      "      teardown. The cpu of L1 and L2 is that of one round; L5 is one of a thousand trips.",
     ],
   };
 }
 
-async function prepareTsfn(owner: AsyncDisposableStack): Promise<() => Promise<Sample>> {
-  const meter = createCpuMeter("server");
-  owner.defer(() => meter.remove());
-  const server = await meter.within(() =>
-    startServer({ teardown: (action) => owner.defer(async () => void (await action())) }),
-  );
-  await server.deploy(example("hello"));
-  const readUs = () => meter.read() + readSandboxesUs(server.dataDir);
-  return async () => {
-    await scaleToZero(server);
-    const before = readUs();
-    let after = before;
-    const { sentAtMs, firstByteAtMs, head } = await getFirstByte(
-      Number(new URL(server.url()).port),
-      "/function/hello",
-      () => {
-        after = readUs();
-      },
-    );
-    requireStatus(head);
-    if (!/^x-tsfn-cold: 1$/im.test(head)) throw new Error(`a call that should have been cold was not:\n${head}`);
-    return { wallMs: firstByteAtMs - sentAtMs, cpuMs: (after - before) / 1_000 };
+/** Who begins changes with every round, so that nobody always finds the caches that another has warmed. */
+async function takeTurns(contenders: ReadonlyMap<string, Contender>, rounds: number): Promise<Map<string, Round[]>> {
+  const names = [...contenders.keys()];
+  const samples = new Map<string, Round[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < warmUpRounds + rounds; round += 1) {
+    const first = round % names.length;
+    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
+      const sample = await contenders.get(name)?.();
+      if (sample !== undefined && round >= warmUpRounds) samples.get(name)?.push(sample);
+    }
+  }
+  return samples;
+}
+
+async function measureTsfn(tsfn: Tsfn, name: string): Promise<Round> {
+  await tsfn.settle(name);
+  const before = tsfn.readCpuUs();
+  const { wallMs, cpuMs, stages } = await tsfn.callCold(name);
+  await tsfn.settle(name);
+  return {
+    wall: wallMs,
+    cpu: cpuMs,
+    "cpu of the whole cycle": (tsfn.readCpuUs() - before) / 1_000,
+    ...Object.fromEntries([...stages].map(([stage, ms]) => [`stage ${stage}`, ms])),
   };
 }
 
-async function scaleToZero(server: Server): Promise<void> {
-  const restart = request({
-    socketPath: server.admin,
-    path: "/v1/functions/hello/restart",
-    method: "POST",
-    agent: false,
+function subjectOf(name: string, taken: readonly Round[]): Subject {
+  const measures = new Set(taken.flatMap((round) => Object.keys(round)));
+  return {
+    name,
+    measures: [...measures].map((measure): Measure => {
+      const samples = taken.flatMap((round) => round[measure] ?? []);
+      return name === "L5"
+        ? { name: measure, unit: "µs", samples: samples.map((ms) => ms * 1_000) }
+        : { name: measure, unit: "ms", samples };
+    }),
+  };
+}
+
+function claimsOf(samples: ReadonlyMap<string, readonly Round[]>): Claim[] {
+  const wall = (name: string) => samples.get(name)?.flatMap(({ wall: ms }) => ms ?? []) ?? [];
+  const node = wall("bare node (L4)");
+  const trips = wall("L5");
+  const floor = wall("L3").map((ms, round) => ms + 2 * (trips[round] ?? Number.NaN));
+  const faster = (way: string, atLeast: number, text: string): Claim => ({
+    text,
+    ratio: medianRatio(node, wall(way)),
+    wanted: { atLeast },
   });
-  restart.end();
-  const [response] = await once(restart, "response");
-  response.resume();
-  await once(response, "end");
-  await until("the instances are gone", async () => {
-    const { instances } = await server.ask<{ instances: readonly unknown[] }>("/v1/instances");
-    return instances.length === 0;
-  });
-}
-
-async function prepareBare(owner: AsyncDisposableStack): Promise<() => Promise<Sample>> {
-  const directory = mkdtempSync(join(tmpdir(), "tsfn-bench-"));
-  owner.defer(() => rmSync(directory, { recursive: true }));
-  const bundle = await bundleFunction(await loadSource(example("hello"), {}));
-  const path = join(directory, "index.mjs");
-  const entry = bundle.files.find((file) => file.path === "index.mjs");
-  if (entry === undefined) throw new Error("the bundle of functions/hello has no index.mjs");
-  writeFileSync(path, entry.content);
-  const meter = createCpuMeter("bare");
-  owner.defer(() => meter.remove());
-  return () => measureBare(meter, path);
-}
-
-async function measureBare(meter: CpuMeter, bundlePath: string): Promise<Sample> {
-  const program = join(import.meta.dirname, "../bare-node.js");
-  const before = meter.read();
-  let startedAtMs = 0;
-  const child = meter.within(() => {
-    startedAtMs = now();
-    return spawn(process.execPath, [program, bundlePath], { stdio: ["ignore", "pipe", "inherit"] });
-  });
-  try {
-    let after = before;
-    const port = await readPort(child);
-    const { firstByteAtMs, head } = await getFirstByte(port, "/", () => {
-      after = meter.read();
-    });
-    requireStatus(head);
-    return { wallMs: firstByteAtMs - startedAtMs, cpuMs: (after - before) / 1_000 };
-  } finally {
-    child.kill("SIGKILL");
-    await once(child, "exit");
-  }
-}
-
-async function readPort(child: ChildProcess): Promise<number> {
-  if (child.stdout === null) throw new Error("the bare node has no stdout");
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
-  return Number(line.toString());
-}
-
-function requireStatus(head: string): void {
-  if (!head.startsWith("HTTP/1.1 200 ")) throw new Error(`wanted an answer with status 200, got:\n${head}`);
+  return [
+    faster("function zygote", 8, "M1 bare node / cold start from the function zygote, wall"),
+    {
+      text: "M1 cold start from the function zygote / (L3 + 2·L5), wall",
+      ratio: medianRatio(wall("function zygote"), floor),
+      wanted: { atMost: 2 },
+    },
+    faster("runtime zygote", 3, "M1b bare node / cold start from the runtime zygote, wall"),
+  ];
 }
