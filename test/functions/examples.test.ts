@@ -4,8 +4,11 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import type { ExecutionContext as Context, ExportedHandler } from "tsfn";
+import count from "../../functions/count/index.ts";
 import echo from "../../functions/echo/index.ts";
+import exercise from "../../functions/exercise/index.ts";
 import hello from "../../functions/hello/index.ts";
+import hold from "../../functions/hold/index.ts";
 import scribble from "../../functions/scribble/index.ts";
 import sleep from "../../functions/sleep/index.ts";
 import { temporaryDirectory } from "../support/function-directory.ts";
@@ -53,4 +56,29 @@ test("scribble writes files, and finds them the next time", async (t) => {
   t.deepEqual(await (await call(scribble, path)).json(), { directory, found: [], written: 2 });
   t.deepEqual(await (await call(scribble, path)).json(), { directory, found: ["0.txt", "1.txt"], written: 2 });
   t.is(readdirSync(directory).length, 2);
+});
+
+test("hold answers at once and ends later, or when nobody waits any more", async (t) => {
+  const lines = (await call(hold, "/?ms=5")).body?.values() ?? [];
+  const texts = [];
+  for await (const line of lines) texts.push(Buffer.from(line).toString());
+  t.deepEqual(texts, ["held\n", "released\n"]);
+  t.is((await call(hold, "/?ms=long")).status, 400);
+});
+
+test("count counts within one process and gives the nonce back", async (t) => {
+  t.deepEqual(await (await call(count, "/?nonce=a")).json(), { served: 1, nonce: "a" });
+  t.deepEqual(await (await call(count, "/?nonce=b")).json(), { served: 2, nonce: "b" });
+});
+
+test("exercise uses everything and says what came of it", async (t) => {
+  t.deepEqual(await (await call(exercise, "/")).json(), {
+    collected: true,
+    waited: true,
+    file: "file",
+    inflated: "zlib",
+    key: "07e6997180cf7f12904f04100d405d34",
+    sum: 42,
+    fetched: "fetch",
+  });
 });
