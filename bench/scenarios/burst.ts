@@ -1,0 +1,153 @@
+// M3: from no instance to N calls at once, each of which keeps its instance until all have begun: last request byte of
+// the first → first byte of the last answer. Against N plain Nodes and against N sandboxes of the floor.
+
+import { connect, type Socket } from "node:net";
+import { availableParallelism } from "node:os";
+import { now } from "../../runtime/trace.ts";
+import { example } from "../../test/support/function-directory.ts";
+import { type BareNodes, prepareBareNodes } from "../bare-node.ts";
+import { type Floor, startFloor } from "../floor.ts";
+import type { Claim, Report, Subject } from "../report.ts";
+import type { ScenarioOptions } from "../run.ts";
+import { medianRatio } from "../statistics.ts";
+import { goneAtOnce, modelOf, startTsfn, type Tsfn, untilQuiet } from "../tsfn.ts";
+
+/** More plain Nodes than this do not fit in the memory of an ordinary machine. */
+const mostBareNodes = 200;
+const floorRounds = 10;
+/** Longer than any burst takes; the callers hang up before. */
+const holdMs = 60_000;
+
+export async function runBurst({ rounds, quick }: ScenarioOptions): Promise<Report> {
+  await using owner = new AsyncDisposableStack();
+  const tsfn = await startTsfn(owner, ["--max-instances", "600"]);
+  const scaling = { ...goneAtOnce.scaling, max: 600 };
+  await tsfn.deploy("hold", "hold", { prefork: "function", scaling });
+  await tsfn.deploy("hello", "hello", { prefork: "function", scaling });
+  await tsfn.deploy("hello", "hello-model", { prefork: "function" });
+  const floor = startFloor(owner, await modelOf(tsfn, "hello-model"));
+  const bare = await prepareBareNodes(owner, example("hello"));
+  const parts: Part[] = [];
+  for (const size of quick ? [100] : [100, 200, 500]) parts.push(await measure({ tsfn, floor, bare }, size, rounds));
+  return {
+    title: `burst of calls with no instance alive, ${rounds} rounds of each size`,
+    setup: [
+      "function zygotes alive; sandboxes ready as the server's default has it; connections open before the burst",
+    ],
+    subjects: parts.flatMap(({ subjects }) => subjects),
+    claims: parts.flatMap(({ claims }) => claims),
+    notes: [
+      "own instance: every call keeps its instance until the last one has begun, so N instances are there at once.",
+      "shared: calls of functions/hello, which tsfn may answer with as few instances as it likes.",
+      "plain nodes: N spawned at once, same bundle, to the first byte of the last; not run beyond 200, for want of memory.",
+      `floor: N × cpu of L3 / ${availableParallelism()} cores.`,
+    ],
+  };
+}
+
+interface Part {
+  readonly subjects: readonly Subject[];
+  readonly claims: readonly Claim[];
+}
+
+interface Contenders {
+  readonly tsfn: Tsfn;
+  readonly floor: Floor;
+  readonly bare: BareNodes;
+}
+
+async function measure({ tsfn, floor, bare }: Contenders, size: number, rounds: number): Promise<Part> {
+  const [own, shared, nodes, floors]: [Burst[], Burst[], Burst[], number[]] = [[], [], [], []];
+  for (let round = 0; round < rounds; round += 1) {
+    own.push(await burst(tsfn, "hold", size));
+    shared.push(await burst(tsfn, "hello", size));
+    if (size <= mostBareNodes) nodes.push(await burstOfNodes(bare, size));
+    for (let index = 0; index < floorRounds; index += 1)
+      floors.push(((await floor.round("L3")).cpuMs * size) / availableParallelism());
+  }
+  const wall = (bursts: readonly Burst[]) => bursts.map(({ wallMs }) => wallMs);
+  const subject = (name: string, bursts: readonly Burst[]): Subject => ({
+    name: `${size} ${name}`,
+    measures: [
+      { name: "last first byte", unit: "ms", samples: wall(bursts) },
+      { name: "cpu", unit: "ms", samples: bursts.map(({ cpuMs }) => cpuMs) },
+    ],
+  });
+  return {
+    subjects: [
+      subject("own instance", own),
+      subject("shared", shared),
+      ...(nodes.length > 0 ? [subject("plain nodes", nodes)] : []),
+      { name: `${size} × cpu(L3) / cores`, measures: [{ name: "last first byte", unit: "ms", samples: floors }] },
+    ],
+    claims: [
+      {
+        text: `M3 burst 0→${size} / (N × cpu(L3) / cores)`,
+        ratio: medianRatio(wall(own), floors),
+        wanted: { atMost: 1.5 },
+      },
+      ...(nodes.length > 0
+        ? [
+            {
+              text: `M3 ${size} plain nodes / burst`,
+              ratio: medianRatio(wall(nodes), wall(own)),
+              wanted: { atLeast: 10 },
+            },
+          ]
+        : []),
+    ],
+  };
+}
+
+interface Burst {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+}
+
+async function burst(tsfn: Tsfn, name: string, size: number): Promise<Burst> {
+  await tsfn.settle(name);
+  const sockets = await Promise.all(Array.from({ length: size }, () => openConnection(tsfn.port())));
+  const before = tsfn.readCpuUs();
+  const startedAtMs = now();
+  try {
+    const answers = await Promise.all(sockets.map((socket) => firstBody(socket, `/function/${name}?ms=${holdMs}`)));
+    const wallMs = Math.max(...answers) - startedAtMs;
+    return { wallMs, cpuMs: (tsfn.readCpuUs() - before) / 1_000 };
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+}
+
+async function burstOfNodes(bare: BareNodes, size: number): Promise<Burst> {
+  await untilQuiet(() => bare.meter.read());
+  const before = bare.meter.read();
+  const nodes = Array.from({ length: size }, () => bare.spawn());
+  try {
+    const answers = await Promise.all(nodes.map((node) => node.firstByte()));
+    const startedAtMs = Math.min(...nodes.map(({ spawnedAtMs }) => spawnedAtMs));
+    const wallMs = Math.max(...answers.map(({ firstByteAtMs }) => firstByteAtMs)) - startedAtMs;
+    return { wallMs, cpuMs: (bare.meter.read() - before) / 1_000 };
+  } finally {
+    await Promise.all(nodes.map((node) => node.end()));
+  }
+}
+
+async function openConnection(port: number): Promise<Socket> {
+  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+  return socket;
+}
+
+/** When the first byte of the answer arrived; the body has begun and the status is 200, or it throws. */
+async function firstBody(socket: Socket, path: string): Promise<number> {
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  let text = "";
+  let firstByteAtMs: number | undefined;
+  for await (const piece of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    firstByteAtMs ??= now();
+    text += piece.toString("latin1");
+    if (/^HTTP\/1\.1 200 .*\r\n\r\n.*(?:held|Hello, world)/s.test(text)) return firstByteAtMs;
+    if (!/^HTTP\/1\.1 200 /.test(text)) throw new Error(`${path} was answered with:\n${text}`);
+  }
+  throw new Error(`${path} was cut off after:\n${text}`);
+}
