@@ -1,12 +1,11 @@
 // M3: from no instance to N calls at once, each of which keeps its instance until all have begun: last request byte of
 // the first → first byte of the last answer. Against N plain Nodes and against N sandboxes of the floor.
 
-import { connect, type Socket } from "node:net";
 import { availableParallelism } from "node:os";
-import { now } from "../../runtime/trace.ts";
 import { example } from "../../test/support/function-directory.ts";
 import { type BareNodes, prepareBareNodes } from "../bare-node.ts";
 import { type Floor, startFloor } from "../floor.ts";
+import { holdCalls } from "../held-calls.ts";
 import type { Claim, Report, Subject } from "../report.ts";
 import type { ScenarioOptions } from "../run.ts";
 import { medianRatio } from "../statistics.ts";
@@ -106,16 +105,13 @@ interface Burst {
 
 async function burst(tsfn: Tsfn, name: string, size: number): Promise<Burst> {
   await tsfn.settle(name);
-  const sockets = await Promise.all(Array.from({ length: size }, () => openConnection(tsfn.port())));
-  const before = tsfn.readCpuUs();
-  const startedAtMs = now();
-  try {
-    const answers = await Promise.all(sockets.map((socket) => firstBody(socket, `/function/${name}?ms=${holdMs}`)));
-    const wallMs = Math.max(...answers) - startedAtMs;
-    return { wallMs, cpuMs: (tsfn.readCpuUs() - before) / 1_000 };
-  } finally {
-    for (const socket of sockets) socket.destroy();
-  }
+  let before = 0;
+  const { wallMs, release } = await holdCalls(tsfn.port(), `/function/${name}?ms=${holdMs}`, size, () => {
+    before = tsfn.readCpuUs();
+  });
+  const after = tsfn.readCpuUs();
+  release();
+  return { wallMs, cpuMs: (after - before) / 1_000 };
 }
 
 async function burstOfNodes(bare: BareNodes, size: number): Promise<Burst> {
@@ -130,24 +126,4 @@ async function burstOfNodes(bare: BareNodes, size: number): Promise<Burst> {
   } finally {
     await Promise.all(nodes.map((node) => node.end()));
   }
-}
-
-async function openConnection(port: number): Promise<Socket> {
-  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-  await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
-  return socket;
-}
-
-/** When the first byte of the answer arrived; the body has begun and the status is 200, or it throws. */
-async function firstBody(socket: Socket, path: string): Promise<number> {
-  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-  let text = "";
-  let firstByteAtMs: number | undefined;
-  for await (const piece of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    firstByteAtMs ??= now();
-    text += piece.toString("latin1");
-    if (/^HTTP\/1\.1 200 .*\r\n\r\n.*(?:held|Hello, world)/s.test(text)) return firstByteAtMs;
-    if (!/^HTTP\/1\.1 200 /.test(text)) throw new Error(`${path} was answered with:\n${text}`);
-  }
-  throw new Error(`${path} was cut off after:\n${text}`);
 }

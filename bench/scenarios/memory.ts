@@ -8,12 +8,15 @@ import { example } from "../../test/support/function-directory.ts";
 import { until } from "../../test/support/until.ts";
 import { prepareBareNodes } from "../bare-node.ts";
 import { type Footprint, footprintOf } from "../footprint.ts";
+import { holdCalls } from "../held-calls.ts";
 import type { Measure, Report } from "../report.ts";
 import type { ScenarioOptions } from "../run.ts";
 import { medianRatio } from "../statistics.ts";
 import { startTsfn, type Tsfn, untilQuiet, zygotesOf } from "../tsfn.ts";
 
 const bareNodes = 5;
+/** Longer than it takes until all are there; the callers hang up then. */
+const holdMs = 100_000;
 
 interface Total {
   readonly instances: number;
@@ -79,12 +82,7 @@ async function measureTotals(sizes: readonly number[]): Promise<Total[]> {
 
 /** Brings it to `size` instances, by that many calls at once, and waits until all are idle. */
 async function totalWith(tsfn: Tsfn, size: number): Promise<Total> {
-  const missing = size - (await tsfn.instances("hold")).length;
-  if (missing > 0) {
-    // Every call takes an instance of its own as long as all of them last.
-    const answers = Array.from({ length: size }, () => tsfn.server.fetch(`/function/hold?ms=${3_000 + size * 20}`));
-    for (const answer of answers) if ((await (await answer).text()) !== "held\nreleased\n") throw new Error("cut off");
-  }
+  (await holdCalls(tsfn.port(), `/function/hold?ms=${holdMs}`, size)).release();
   const idle = await until(`${size} instances are idle`, async () => {
     const all = await tsfn.instances("hold");
     return all.length >= size && all.every(({ state }) => state === "idle") && all;
