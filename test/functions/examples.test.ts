@@ -56,6 +56,7 @@ test("scribble writes files, and finds them the next time", async (t) => {
   t.deepEqual(await (await call(scribble, path)).json(), { directory, found: [], written: 2 });
   t.deepEqual(await (await call(scribble, path)).json(), { directory, found: ["0.txt", "1.txt"], written: 2 });
   t.is(readdirSync(directory).length, 2);
+  t.is((await call(scribble, "/?how=politely")).status, 400);
 });
 
 test("hold answers at once and ends later, or when nobody waits any more", async (t) => {
