@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Manifest } from "../runtime/catalog/index.ts";
 import type { FunctionDescription, InstanceDescription } from "../runtime/index.ts";
 import { example } from "../test/support/function-directory.ts";
-import { processTree } from "../test/support/processes.ts";
+import { processesOf } from "../test/support/kinds.ts";
 import { type Server, startServer } from "../test/support/server.ts";
 import { until } from "../test/support/until.ts";
 import { createCpuMeter, readSandboxesUs } from "./cpu-meter.ts";
@@ -93,7 +93,7 @@ export async function untilQuiet(readCpuUs: () => number): Promise<void> {
 }
 
 /** A floor that does the same work as the start of `name`: its layers, its cgroups, a zygote as large as its. */
-export async function modelOf(tsfn: Tsfn, name: string): Promise<FloorModel> {
+export async function modelOf(tsfn: Pick<Tsfn, "server">, name: string): Promise<FloorModel> {
   await (await tsfn.server.fetch(`/function/${name}`)).text();
   const { layers, instanceList } = await tsfn.server.ask<FunctionDescription>(`/v1/functions/${name}`);
   const sandbox = instanceList.find((instance) => instance.sandbox?.pid != null)?.sandbox;
@@ -110,11 +110,8 @@ export async function modelOf(tsfn: Tsfn, name: string): Promise<FloorModel> {
   };
 }
 
-/** Pids. Every zygote of a server runs as the last uid of the server's block (native/user.c). */
 export function zygotesOf({ server }: Pick<Tsfn, "server">): number[] {
-  return processTree(server.info().wardenPid)
-    .filter(({ uid, commandLine }) => uid % 2 ** 24 === 2 ** 24 - 1 && commandLine.includes("zygote"))
-    .map(({ pid }) => pid);
+  return processesOf("zygote", server.info()).map(({ pid }) => pid);
 }
 
 async function deployVariant(

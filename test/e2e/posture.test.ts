@@ -1,9 +1,12 @@
 // The posture of every process of a server, read from the host and compared with what is expected of its kind: instances
-// in several states, tsfnd, the warden. One row per process and field; no deviation is allowed.
+// started in every way and in several states, zygotes, tsfnd, the warden. One row per process and field; no deviation is
+// allowed.
 
 import test from "ava";
-import { example } from "../support/function-directory.ts";
+import { example, functionOf } from "../support/function-directory.ts";
+import { kindOf, type ProcessKind, processesOf } from "../support/kinds.ts";
 import { descriptorsOf, entriesOf, namespaceKinds, namespacesOf, processTree, readProc } from "../support/processes.ts";
+import { sharedDescriptors } from "../support/same-file.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
@@ -18,10 +21,16 @@ interface Expectation {
 
 const hostUids = (uid: number): boolean => uid > 0 && uid < 0x4000_0000;
 const sandboxUids = (uid: number): boolean => uid >= 0x4000_0000 && uid % 4_096 === 1_000;
+/** The last one of a server's block, which no sandbox has in its range for functions. */
+const zygoteUids = (uid: number): boolean => uid >= 0x4000_0000 && uid % 2 ** 24 === 2 ** 24 - 1;
+/** It must be known to the host's user namespace to enter those of the sandboxes. */
+const allButUser = namespaceKinds.filter((kind) => kind !== "user");
 
-const expectations = new Map<string, Expectation>([
+const expectations = new Map<ProcessKind, Expectation>([
   ["warden", { uid: (uid) => uid === 0, powerless: false, seccomp: "0", ownNamespaces: ["mnt"] }],
   ["tsfnd", { uid: hostUids, powerless: true, seccomp: "0", ownNamespaces: ["mnt"] }],
+  ["pause", { uid: zygoteUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],
+  ["zygote", { uid: zygoteUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],
   ["instance", { uid: sandboxUids, powerless: true, seccomp: "2", ownNamespaces: namespaceKinds }],
 ]);
 
@@ -32,19 +41,23 @@ test.serial("every process of a server stands as it should, whatever its instanc
   await server.deploy(example("hello"));
   await server.deploy(example("sleep"));
   await server.deploy(example("burn"));
-  await server.fetch("/function/hello");
+  for (const prefork of ["function", "runtime", "none"])
+    await server.deploy(functionOf(t, { name: `by-${prefork}`, prefork }, `return new Response("x");`));
+  for (const name of ["hello", "by-function", "by-runtime", "by-none"]) await server.fetch(`/function/${name}`);
   const busy = [server.fetch("/function/sleep?ms=4000"), server.fetch("/function/burn?cpu=2000")];
   const { pid: tsfnd, wardenPid } = server.info();
-  const instances = () => processTree(wardenPid).filter(({ uid }) => sandboxUids(uid));
-  await until("three functions have instances", () => instances().length >= 3);
+  await until("six functions have instances", () => processesOf("instance", server.info()).length >= 6);
 
   const rows = processTree(wardenPid);
   const host = namespacesOf("self");
   const deviations: string[] = [];
-  for (const { pid, uid, commandLine } of rows) {
-    const kind = pid === wardenPid ? "warden" : pid === tsfnd ? "tsfnd" : "instance";
-    const expected = expectations.get(kind);
-    if (expected === undefined) throw new Error(`no expectation of a ${kind}`);
+  const seen = new Set<ProcessKind>();
+  for (const { pid, uid, commandLine, ...rest } of rows) {
+    const kind = kindOf({ pid, uid, commandLine, ...rest }, { pid: tsfnd, wardenPid });
+    const expected = kind === null ? undefined : expectations.get(kind);
+    if (kind === null || expected === undefined)
+      throw new Error(`what is process ${pid} of uid ${uid}, ${commandLine}?`);
+    seen.add(kind);
     const deviates = (field: string, found: unknown) =>
       deviations.push(`${kind} ${pid} ${commandLine}: ${field} is ${found}`);
 
@@ -66,9 +79,27 @@ test.serial("every process of a server stands as it should, whatever its instanc
     if (kind === "instance") for (const deviation of instanceDeviations(pid)) deviates(deviation, "not as wanted");
   }
   t.deepEqual(deviations, []);
-  t.true(rows.length >= 5);
+  t.deepEqual([...seen].sort(), [...expectations.keys()].sort());
   await Promise.all(busy);
 });
+
+test.serial(
+  "a clone holds nothing that its zygote, its siblings or the daemon hold, but its own wire and pipes",
+  async (t) => {
+    const server = await startServer(t);
+    await server.deploy(example("sleep"));
+    const busy = [1, 2, 3].map(() => server.fetch("/function/sleep?ms=3000"));
+    await until("three clones run", () => processesOf("instance", server.info()).length >= 3);
+    const clones = processesOf("instance", server.info());
+    const others = (["zygote", "pause", "warden", "tsfnd", "instance"] as const).flatMap((kind) =>
+      processesOf(kind, server.info()),
+    );
+    t.true(others.some((entry) => kindOf(entry, server.info()) === "zygote"));
+    for (const { pid } of clones)
+      for (const other of others) if (other.pid !== pid) t.deepEqual(sharedDescriptors(pid, other.pid), []);
+    await Promise.all(busy);
+  },
+);
 
 /** What only instances promise: limits, mounts, descriptors, and being first to go when memory is short. */
 function instanceDeviations(pid: number): string[] {

@@ -14,7 +14,6 @@ const scribbles = [
   "how=files",
   "how=files&files=40&dir=/app/many",
   "how=files&dir=/dev/shm/shared",
-  "how=files&dir=/home/function/nest",
   "how=deep&files=60",
   "how=erase",
   "how=rename",

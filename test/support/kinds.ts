@@ -1,0 +1,28 @@
+// Which process of a server is which, told by its uid and its command line as the host sees them.
+
+import { type ProcessEntry, processTree } from "./processes.ts";
+import type { ServerInfo } from "./server.ts";
+
+/** `pause` is the first process of a zygote's sandbox. */
+export type ProcessKind = "warden" | "tsfnd" | "pause" | "zygote" | "instance";
+
+const firstSandboxUid = 0x4000_0000;
+const uidsPerServer = 2 ** 24;
+const uidsPerSandbox = 4_096;
+const functionUid = 1_000;
+
+/** null for what is on its way from one kind to another. */
+export function kindOf(
+  { pid, uid, commandLine }: ProcessEntry,
+  server: Pick<ServerInfo, "pid" | "wardenPid">,
+): ProcessKind | null {
+  if (pid === server.wardenPid) return "warden";
+  if (pid === server.pid) return "tsfnd";
+  if (uid < firstSandboxUid) return null;
+  if (uid % uidsPerServer === uidsPerServer - 1) return commandLine.includes("zygote") ? "zygote" : "pause";
+  return uid % uidsPerSandbox === functionUid ? "instance" : null;
+}
+
+export function processesOf(kind: ProcessKind, server: Pick<ServerInfo, "pid" | "wardenPid">): ProcessEntry[] {
+  return processTree(server.wardenPid).filter((entry) => kindOf(entry, server) === kind);
+}
