@@ -104,6 +104,21 @@ int cgroup_join(const struct cgroups *c, const char *name, struct failure *f) {
     return 0;
 }
 
+/* `tasks` for the same reason as above; the v2 tree has no file for one thread. */
+int cgroup_open_doors(const struct cgroups *c, const char *name, int *doors, struct failure *f) {
+    for (int i = 0; i < c->count; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", name, c->trees[i].v2 ? "cgroup.procs" : "tasks");
+        doors[i] = openat(c->trees[i].parent, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (doors[i] >= 0) continue;
+        fail(f, "open cgroup", "%s/…/%s", c->trees[i].mount, path);
+        while (i-- > 0)
+            fd_close(&doors[i]);
+        return -1;
+    }
+    return c->count;
+}
+
 int cgroup_kill(const struct cgroups *c, const char *name) {
     if (c->v2 < 0) {
         errno = ENOSYS;

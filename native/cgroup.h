@@ -38,6 +38,7 @@ struct cgroup_limits {
     uint64_t memory_bytes;
     uint64_t cpu_thousandths;
     uint64_t pids;
+    bool oom_takes_one; /* not all that is in the group */
 };
 
 struct cgroup_usage {
@@ -72,6 +73,10 @@ int cgroup_limits_set(const struct cgroups *c, const char *name, const struct cg
 int cgroup_open_v2(const struct cgroups *c, const char *name);
 /* Moves the calling process, which has one thread, into the groups of the v1 trees. */
 int cgroup_join(const struct cgroups *c, const char *name, struct failure *f);
+/* Files of the group, open for writing, one per tree: whoever writes "0" into all of them is in the group.
+ * The kernel asks whether the opener may, so they serve a process that may not (since Linux 5.16). Returns
+ * how many; the caller closes them. -1: none is open. */
+int cgroup_open_doors(const struct cgroups *c, const char *name, int *doors, struct failure *f);
 /* SIGKILL to every process of the group at once. -1 with errno where the kernel cannot. */
 int cgroup_kill(const struct cgroups *c, const char *name);
 /* An eventfd that becomes readable when the group is out of memory; -1 where the kernel kills all by itself.

@@ -2,20 +2,21 @@
 #include "cgroup.h"
 #include "textfile.h"
 
-static int memory_limit_set(int dir, uint64_t bytes, struct failure *f) {
+static int memory_limit_set(int dir, const struct cgroup_limits *limits, struct failure *f) {
+    uint64_t bytes = limits->memory_bytes;
     if (text_write(dir, "memory.max", "%llu", (unsigned long long)bytes) < 0)
         return fail(f, "limit memory", "memory.max to %llu", (unsigned long long)bytes);
     /* A kernel that does not account swap has no such file; `tsfn doctor` reports it. */
     if (text_write(dir, "memory.swap.max", "0") < 0 && errno != ENOENT)
         return fail(f, "limit swap", "memory.swap.max to 0");
-    if (text_write(dir, "memory.oom.group", "1") < 0)
+    if (!limits->oom_takes_one && text_write(dir, "memory.oom.group", "1") < 0)
         return fail(f, "kill as a whole", "memory.oom.group to 1");
     return 0;
 }
 
 int cgroup_v2_limits_set(int dir, unsigned controllers, const struct cgroup_limits *limits,
                          struct failure *f) {
-    if ((controllers & CGROUP_MEMORY) && memory_limit_set(dir, limits->memory_bytes, f) < 0) return -1;
+    if ((controllers & CGROUP_MEMORY) && memory_limit_set(dir, limits, f) < 0) return -1;
     unsigned long long quota = limits->cpu_thousandths * CGROUP_CPU_PERIOD_US / 1000;
     if ((controllers & CGROUP_CPU) && text_write(dir, "cpu.max", "%llu %d", quota, CGROUP_CPU_PERIOD_US) < 0)
         return fail(f, "limit cpu", "cpu.max to %llu", quota);

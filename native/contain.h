@@ -4,6 +4,7 @@
 #define TSFN_CONTAIN_H
 
 #include "cgroup.h"
+#include "ends.h"
 #include "mount.h"
 #include "namespaces.h"
 #include "proto.h"
@@ -18,6 +19,7 @@ struct containment {
 
 struct sandbox_spec {
     char id[PROTO_MAX_ID + 1];
+    uint8_t kind; /* PROTO_KIND_* */
     char hostname[PROTO_MAX_ID + 1];
     char layers[PROTO_MAX_LAYERS][PROTO_DIGEST_LENGTH + 1]; /* topmost first */
     int layer_count;
@@ -27,10 +29,17 @@ struct sandbox_spec {
     uint64_t open_files;
 };
 
+/* Where a sandbox's uids are in the host's terms: 0 inside is `base`; `function` is its programs'. */
+struct sandbox_uids {
+    uint32_t base;
+    uid_t function;
+};
+struct sandbox_uids contain_uids(const struct containment *c, uint8_t kind, unsigned slot);
+
 /* Makes a sandbox with no process in it. Blocks for its one or two milliseconds. On failure no namespace and
  * no mount is left, but the control groups may be. */
-int contain_create(const struct containment *c, const struct sandbox_spec *spec, uint32_t uid_base,
-                   struct namespaces *ns, struct failure *f);
+int contain_create(const struct containment *c, const struct sandbox_spec *spec,
+                   const struct sandbox_uids *uids, struct namespaces *ns, struct failure *f);
 
 struct program {
     char *argv[PROTO_MAX_ARGS + 1]; /* ends with NULL, as does env */
@@ -38,24 +47,54 @@ struct program {
     const char *cwd;
 };
 
+/* Pids in the host's terms, in memory that the warden shares with its stages, because they appear before the
+ * process runs; 0: there is none. */
+struct born {
+    pid_t program;
+    pid_t pause; /* pid 1 of a zygote's sandbox */
+};
+
 struct instance_plan {
     const char *id;
+    uint8_t kind;
     const struct namespaces *ns;
     const struct program *program;
-    uint32_t uid_base;
+    struct sandbox_uids uids;
     uint64_t open_files;
-    pid_t *born; /* shared memory, 0: pid 1's pid in the host's terms appears here */
+    struct born *born;
 };
 
-/* The warden's ends. All close-on-exec. */
-struct instance_ends {
-    pid_t stage;
-    int status; /* struct report; the end of the stream is the moment of exec, or of death */
-    int wire, out, err;
+/* The warden's ends of a zygote, close-on-exec; -1 for an instance. */
+struct zygote_ends {
+    int channel; /* takes requests for forks */
+    int pause;   /* tells of ended clones: struct pause_report */
 };
 
-/* Starts a process in a sandbox. Does not wait: what happens next is told over `status` and by SIGCHLD. */
-int contain_start(const struct containment *c, const struct instance_plan *plan, struct instance_ends *ends,
-                  struct failure *f);
+/* Starts a process in a sandbox. Does not wait: what happens next is told over `status` (struct report) and
+ * by SIGCHLD. */
+int contain_start(const struct containment *c, const struct instance_plan *plan, pid_t *stage,
+                  struct instance_ends *ends, struct zygote_ends *zygote, struct failure *f);
+
+struct fork_plan {
+    const struct sandbox_spec *spec; /* of the sandbox, as claimed */
+    const struct namespaces *ns;
+    int channel; /* of the zygote */
+    struct sandbox_uids uids;
+};
+
+/* What the warden did, in nanoseconds of CLOCK_MONOTONIC. */
+struct fork_times {
+    uint64_t begun, asked, rooted;
+};
+
+/* Asks a zygote for a clone in a sandbox, and gives that its root meanwhile. Does not wait for the zygote:
+ * the answer is told over `status` (zygote.h). If this fails after the zygote was asked, ends->status is
+ * open: its end tells when there is no clone any more. */
+int contain_fork(const struct containment *c, const struct fork_plan *plan, struct instance_ends *ends,
+                 struct fork_times *times, struct failure *f);
+
+/* Gives a sandbox a new writable layer under its running processes. */
+int contain_reset(const struct containment *c, const struct sandbox_spec *spec, const struct namespaces *ns,
+                  const struct sandbox_uids *uids, struct failure *f);
 
 #endif

@@ -1,5 +1,6 @@
-/* Compiles filter_list.h with libseccomp to one file of struct sock_filter per architecture: filter_gen DIR
- * writes DIR/instance.<architecture>.bpf. Runs on a developer's machine (make filters), never in tsfn. */
+/* Compiles filter_list.h with libseccomp to files of struct sock_filter: filter_gen DIR writes
+ * DIR/instance.<architecture>.bpf and DIR/zygote.<architecture>.bpf. Runs on a developer's machine (make
+ * filters), never in tsfn. */
 #include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 #include <linux/netlink.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <seccomp.h>
@@ -34,7 +36,9 @@ enum kind {
     KIND_REFUSE_IF,
     KIND_ABSENT,
     KIND_SOCKET,
-    KIND_SOCKETPAIR
+    KIND_SOCKETPAIR,
+    KIND_FORK,
+    KIND_FORK_IF
 };
 
 struct rule {
@@ -56,11 +60,21 @@ struct rule {
 #define ABSENT(name) {.kind = KIND_ABSENT, .call = #name},
 #define SOCKET(f, p) {.kind = KIND_SOCKET, .call = "socket", .family = f, .protocol = p},
 #define SOCKETPAIR(f) {.kind = KIND_SOCKETPAIR, .call = "socketpair", .family = f},
+#define FORK(name) {.kind = KIND_FORK, .call = #name},
+#define FORK_IF(name, a, m, v) {.kind = KIND_FORK_IF, .call = #name, .argument = a, .mask = m, .value = v},
 
 static const struct rule rules[] = {
 #include "filter_list.h"
 };
 #define RULES (sizeof rules / sizeof rules[0])
+
+/* Whose filter: the zygote's has the FORK lines too. */
+struct role {
+    const char *name;
+    bool forks;
+};
+
+static const struct role roles[] = {{"instance", false}, {"zygote", true}};
 
 struct target {
     const char *name;
@@ -154,7 +168,14 @@ static void add_socketpair(scmp_filter_ctx filter, int family) {
     add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), "socketpair", 1, above);
 }
 
-static void add_rule(scmp_filter_ctx filter, const struct rule *rule) {
+static bool has_fork_line(const char *call) {
+    for (size_t i = 0; i < RULES; i++)
+        if ((rules[i].kind == KIND_FORK || rules[i].kind == KIND_FORK_IF) && strcmp(rules[i].call, call) == 0)
+            return true;
+    return false;
+}
+
+static void add_rule(scmp_filter_ctx filter, const struct role *role, const struct rule *rule) {
     struct scmp_arg_cmp condition[] = {masked(rule->argument, rule->mask, rule->value)};
 
     switch (rule->kind) {
@@ -162,7 +183,14 @@ static void add_rule(scmp_filter_ctx filter, const struct rule *rule) {
         return add(filter, SCMP_ACT_ALLOW, rule->call, 0, NULL);
     case KIND_ALLOW_IF:
         return add(filter, SCMP_ACT_ALLOW, rule->call, 1, condition);
+    case KIND_FORK:
+        if (role->forks) add(filter, SCMP_ACT_ALLOW, rule->call, 0, NULL);
+        return;
+    case KIND_FORK_IF:
+        if (role->forks) add(filter, SCMP_ACT_ALLOW, rule->call, 1, condition);
+        return;
     case KIND_REFUSE:
+        if (role->forks && has_fork_line(rule->call)) return;
         return add(filter, SCMP_ACT_ERRNO(rule->error), rule->call, 0, NULL);
     case KIND_REFUSE_IF:
         return add(filter, SCMP_ACT_ERRNO(rule->error), rule->call, 1, condition);
@@ -174,7 +202,7 @@ static void add_rule(scmp_filter_ctx filter, const struct rule *rule) {
     }
 }
 
-static scmp_filter_ctx compile(uint32_t arch) {
+static scmp_filter_ctx compile(const struct role *role, uint32_t arch) {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     if (filter == NULL) check(-ENOMEM, "make", "filter");
 
@@ -188,18 +216,18 @@ static scmp_filter_ctx compile(uint32_t arch) {
      * the kernel's bitmap, so its depth is the price of every start. */
     check(seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2), "set", "optimisation");
     for (size_t i = 0; i < RULES; i++)
-        if (has_call(arch, rules[i].call)) add_rule(filter, &rules[i]);
+        if (has_call(arch, rules[i].call)) add_rule(filter, role, &rules[i]);
     add_sockets(filter);
     return filter;
 }
 
-static void write_filter(const char *directory, const struct target *target) {
+static void write_filter(const char *directory, const struct role *role, const struct target *target) {
     char path[4096];
-    snprintf(path, sizeof path, "%s/instance.%s.bpf", directory, target->name);
+    snprintf(path, sizeof path, "%s/%s.%s.bpf", directory, role->name, target->name);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) check(-errno, "create", path);
 
-    scmp_filter_ctx filter = compile(target->arch);
+    scmp_filter_ctx filter = compile(role, target->arch);
     check(seccomp_export_bpf(filter, fd), "write", path);
     seccomp_release(filter);
     if (close(fd) < 0) check(-errno, "close", path);
@@ -210,7 +238,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: filter_gen DIRECTORY\n");
         return 2;
     }
-    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
-        write_filter(argv[1], &targets[i]);
+    for (size_t r = 0; r < sizeof roles / sizeof roles[0]; r++)
+        for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
+            write_filter(argv[1], &roles[r], &targets[i]);
     return 0;
 }

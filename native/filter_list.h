@@ -1,5 +1,6 @@
-/* Every system call an instance may make, by purpose, and why the others are missing. filter_gen.c compiles
- * the list (make filters); test/native/filter-expectations.ts is the second entry of this double-entry book.
+/* Every system call an instance may make, by purpose, and why the others are missing; at the end what a
+ * zygote may make besides. filter_gen.c compiles the list twice (make filters);
+ * test/native/filter-expectations.ts is the second entry of this double-entry book.
  */
 /* clang-format off */
 /*
@@ -12,6 +13,8 @@
  *                                               every combination of arguments that no line covers
  *   SOCKET(family, protocol)                    socket() may make it; others fail as on a kernel without them
  *   SOCKETPAIR(family)                          socketpair() likewise
+ *   FORK(call)                                  a zygote may make it; the line that refuses it counts for instances only
+ *   FORK_IF(call, argument, mask, value)        likewise, under a condition
  *
  * Masks: the kernel looks at 32 bits of an int argument, so INT compares just those; comparing 64 would let
  * 1 << 32 | TIOCSTI through (CVE-2019-7303).
@@ -181,6 +184,17 @@ ABSENT(mq_timedsend) ABSENT(mq_timedreceive) ABSENT(mq_notify) ABSENT(mq_getseta
 ABSENT(io_submit) ABSENT(io_getevents) ABSENT(io_pgetevents) ABSENT(io_cancel) ABSENT(io_destroy) ABSENT(mbind)
 ABSENT(set_mempolicy) ABSENT(set_mempolicy_home_node) ABSENT(ioprio_get) ABSENT(ioprio_set) ABSENT(memfd_secret)
 ABSENT(landlock_create_ruleset) ABSENT(landlock_add_rule) ABSENT(landlock_restrict_self)
+
+/* What a zygote needs to put a clone into its sandbox (zygote.c, clone.c), in the order of its use: entering the
+ * namespaces it was handed, a pid and a time namespace for the clone, its own /proc instead of the seed, and closing
+ * every lock. Outside those namespaces a zygote has no capability, and then the calls say EPERM. The clone's last step is
+ * the instance's filter, on top of this one, so that nothing of this paragraph is left to the function. */
+FORK(setns)
+FORK_IF(unshare, 0, INT, CLONE_NEWPID | CLONE_NEWTIME)
+FORK(sethostname) FORK(fsopen) FORK(fsconfig) FORK(fsmount) FORK(umount2) FORK(move_mount)
+FORK_IF(prctl, 0, INT, PR_CAPBSET_DROP) FORK_IF(prctl, 0, INT, PR_CAP_AMBIENT)
+FORK(landlock_create_ruleset) FORK(landlock_restrict_self)
+FORK_IF(seccomp, 0, INT, SECCOMP_SET_MODE_FILTER)
 
 #undef INT
 #undef NAMESPACES

@@ -1,9 +1,11 @@
-/* The part of native/ that runs in tsfnd, on Node's main thread: it never blocks. */
+/* What runs on Node's main thread without blocking it: in tsfnd, and in a guest. zygote.c has the one call
+ * that does block. */
 #include "libtsfn.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 /* More than any answer carries, so that only a broken warden is ever truncated. The kernel's own limit is
@@ -63,4 +65,14 @@ int tsfn_lane_receive(int lane_fd, uint32_t *request, int *fds, int max) {
     *request = packet.request;
     memcpy(fds, packet.fds, (size_t)packet.count * sizeof(int));
     return packet.count;
+}
+
+int tsfn_socketpair(int *fds) {
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
+}
+
+int64_t tsfn_free_inodes(void) {
+    struct statfs info;
+    /* An overlay answers for its upper file system (ovl_statfs). */
+    return statfs("/", &info) < 0 ? -errno : (int64_t)info.f_ffree;
 }

@@ -1,5 +1,5 @@
-/* What Node calls in libtsfn.so, through koffi; runtime/warden/native.ts is the other half. Everything else
- * in the library is hidden. Runs in tsfnd. */
+/* What Node calls in libtsfn.so, through koffi. Everything else in the library is hidden. In tsfnd
+ * runtime/warden/native.ts is the other half, inside a sandbox runtime/guest/native.ts. */
 #ifndef TSFN_LIBTSFN_H
 #define TSFN_LIBTSFN_H
 
@@ -14,5 +14,20 @@
  * answer, -EMSGSIZE when it has more than `max` descriptors. After an error no descriptor is left open.
  */
 TSFN_EXPORT int tsfn_lane_receive(int lane_fd, uint32_t *request, int *fds, int max);
+
+/*
+ * In a zygote: waits on its channel (descriptor 4) and forks a clone for each request. Returns 0 in a clone
+ * only, which is complete: in its sandbox behind every lock, descriptors 0 to 3 are its own, the default
+ * event loop is renewed; its other descriptors from before are /dev/null under the same numbers. Returns
+ * -errno in the zygote: -EPIPE when the warden has closed the channel. Call it outside of any callback of the
+ * loop that is to work in a clone.
+ */
+TSFN_EXPORT int tsfn_zygote_wait(int channel);
+
+/* Two connected stream sockets, close-on-exec: a wire for a zygote's warm-up. 0 or -errno. */
+TSFN_EXPORT int tsfn_socketpair(int *fds);
+
+/* How many files the writable layer still has room for; what changes it has made the layer dirty. -errno. */
+TSFN_EXPORT int64_t tsfn_free_inodes(void);
 
 #endif

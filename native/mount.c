@@ -90,5 +90,8 @@ int mounts_make(struct mounts *m, const char *data_dir, const char *program, str
     /* Opened in the new namespace: only its own mounts may be layers of an overlay made in it. */
     m->layers = open(layers, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (m->layers < 0) return fail(f, "open layers", "%s", layers);
+    m->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    m->home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (m->proc < 0 || m->home < 0) return fail(f, "remember the way home", "/proc/self/ns/mnt");
     return 0;
 }

@@ -6,12 +6,15 @@
 #include "error.h"
 #include <limits.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Where sandboxes' roots are made from. */
 struct mounts {
     int layers;           /* directory of the layers */
     char build[PATH_MAX]; /* mount point on which one root at a time is built */
     char dev[PATH_MAX];   /* mount of the device nodes that all sandboxes share, read-only */
+    int proc;             /* directory /proc of the host */
+    int home;             /* the warden's own mount namespace */
 };
 
 /* Puts the warden in a mount namespace of its own; shows `program` read-only at <data_dir>/program. */
@@ -27,15 +30,27 @@ struct root {
 struct root_plan {
     const char (*layers)[65]; /* topmost first */
     int layer_count;
-    uint32_t uid_base;
+    uid_t root_uid;     /* owns what nobody else does, in the host's terms */
+    uid_t function_uid; /* owns /app */
     uint64_t disk_bytes;
     uint64_t disk_inodes;
 };
 
-/* In the warden: a writable tmpfs over read-only layers. */
-int root_build(const struct mounts *m, const struct root_plan *plan, struct root *root, struct failure *f);
+enum root_proc { ROOT_PROC_SEED, ROOT_PROC_KEEP };
+
+/* In the warden: a writable tmpfs over read-only layers. With ROOT_PROC_SEED it comes with the host's /proc,
+ * until pid 1 puts its own there; otherwise without. */
+int root_build(const struct mounts *m, const struct root_plan *plan, enum root_proc proc, struct root *root,
+               struct failure *f);
+/* For a sandbox whose layers are not known yet: an empty directory. Only root->overlay is set. */
+int root_placeholder(const struct mounts *m, struct root *root, struct failure *f);
 /* In the maker, in the sandbox's namespaces: makes it the root and lets go of everything else. */
-int root_attach(const struct root *root, struct failure *f);
+int root_attach(const struct mounts *m, const struct root *root, struct failure *f);
+/* In the warden, which visits the sandbox's mount namespace: the same under the processes that live there.
+ * Their root moves along, and their working directory if it is the root itself; any other one stays behind
+ * in the old root, which lasts as long as they hold something in it. If root->proc is negative, their /proc
+ * is carried over. */
+int root_swap(const struct mounts *m, int mount_namespace, const struct root *root, struct failure *f);
 /* In pid 1 of the sandbox: its own /proc instead of the host's, with which the sandbox was seeded. */
 int root_mount_proc(struct failure *f);
 void root_close(struct root *root);

@@ -13,9 +13,9 @@ static const struct {
 } kinds[NAMESPACE_COUNT] = {{"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},  {"ipc", CLONE_NEWIPC},
                             {"uts", CLONE_NEWUTS},   {"net", CLONE_NEWNET}, {"cgroup", CLONE_NEWCGROUP}};
 
-int namespaces_unshare(struct failure *f) {
+int namespaces_unshare(enum user_namespace user, struct failure *f) {
     int flags = 0;
-    for (int i = 0; i < NAMESPACE_COUNT; i++)
+    for (int i = user == USER_NAMESPACE_HOST; i < NAMESPACE_COUNT; i++)
         flags |= kinds[i].flag;
     if (unshare(flags) < 0) return fail(f, "make namespaces", "user, mnt, ipc, uts, net, cgroup");
     return 0;
@@ -39,9 +39,34 @@ void namespaces_close(struct namespaces *ns) {
         fd_close(&ns->fds[i]);
 }
 
-int namespaces_enter(const struct namespaces *ns, struct failure *f) {
+void namespaces_close_but_mounts(struct namespaces *ns) {
     for (int i = 0; i < NAMESPACE_COUNT; i++)
-        if (setns(ns->fds[i], kinds[i].flag) < 0) return fail(f, "enter namespace", "%s", kinds[i].name);
+        if (i != NAMESPACE_MNT) fd_close(&ns->fds[i]);
+}
+
+static int enter(const int *fds, int i, struct failure *f) {
+    if (setns(fds[i], kinds[i].flag) < 0) return fail(f, "enter namespace", "%s", kinds[i].name);
+    return 0;
+}
+
+static int be_first(struct failure *f) {
     if (unshare(CLONE_NEWPID | CLONE_NEWTIME) < 0) return fail(f, "make namespaces", "pid, time");
+    return 0;
+}
+
+int namespaces_enter(const struct namespaces *ns, enum user_namespace user, struct failure *f) {
+    for (int i = user == USER_NAMESPACE_HOST; i < NAMESPACE_COUNT; i++)
+        if (enter(ns->fds, i, f) < 0) return -1;
+    return be_first(f);
+}
+
+int namespaces_enter_but_mounts(const int *fds, struct failure *f) {
+    for (int i = 0; i < NAMESPACE_COUNT; i++)
+        if (i != NAMESPACE_MNT && enter(fds, i, f) < 0) return -1;
+    return be_first(f);
+}
+
+int namespaces_enter_mounts(int fd, struct failure *f) {
+    if (setns(fd, CLONE_NEWNS) < 0) return fail(f, "enter namespace", "mnt");
     return 0;
 }

@@ -15,12 +15,22 @@ struct namespaces {
     uint64_t inodes[NAMESPACE_COUNT];
 };
 
+/* A zygote's sandbox has the host's user namespace, in which its zygote is nobody: from one of its own it
+ * could not enter another. */
+enum user_namespace { USER_NAMESPACE_OWN, USER_NAMESPACE_HOST };
+
 /* In the maker: a new one of each. Its groups must be joined before, they become the root of what it sees. */
-int namespaces_unshare(struct failure *f);
+int namespaces_unshare(enum user_namespace user, struct failure *f);
 /* In the warden: holds the namespaces of a process, which may then go. */
 int namespaces_open(struct namespaces *ns, pid_t pid, struct failure *f);
 void namespaces_close(struct namespaces *ns);
+/* All but the mount namespace, which the warden itself visits (root_swap). */
+void namespaces_close_but_mounts(struct namespaces *ns);
+#define NAMESPACE_MNT 1
 /* Moves the calling process into all of them. Its children are then born in new pid and time namespaces. */
-int namespaces_enter(const struct namespaces *ns, struct failure *f);
+int namespaces_enter(const struct namespaces *ns, enum user_namespace user, struct failure *f);
+/* The same in two steps, for a clone: its root is still being made when it is forked. */
+int namespaces_enter_but_mounts(const int *fds, struct failure *f);
+int namespaces_enter_mounts(int fd, struct failure *f);
 
 #endif

@@ -178,7 +178,7 @@ void probe_openat2(struct probe_feature *feature) {
 void probe_seccomp(struct probe_feature *feature) {
     struct failure f = {0};
 
-    if (caps_no_new_privs(&f) < 0 || seccomp_apply(&f) < 0)
+    if (caps_no_new_privs(&f) < 0 || seccomp_apply(FILTER_INSTANCE, &f) < 0)
         return probe_missing(feature, "%s: %s", f.step, strerror(f.err));
     if (unshare(CLONE_NEWNS) == 0)
         return probe_missing(feature, "the filter is installed and refuses nothing");

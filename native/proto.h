@@ -18,10 +18,11 @@
 /* Requests, tsfnd to warden. Bodies: what is asked -> what is replied. */
 #define PROTO_PROBE 1 /* nothing -> list of (string name, u8 ok, string detail) */
 #define PROTO_SANDBOX_CREATE                                                                                 \
-    2 /* string id, string hostname, list of string digest (topmost first), u64 memory                       \
-         bytes, u64 cpu thousandths, u64 pids, u64 disk bytes, u64 disk inodes, u64 open                     \
-         files -> u32 uid base, u64 namespace inodes user mnt ipc uts net cgroup, list of                    \
-         string cgroup path */
+    2 /* string id, u8 kind, string hostname, list of string digest (topmost first; none: its                \
+         root comes with PROTO_INSTANCE_FORK), u64 memory bytes, u64 cpu thousandths, u64                    \
+         pids, u64 disk bytes, u64 disk inodes, u64 open files                                               \
+         -> u32 uid base, u64 namespace inodes user mnt ipc uts net cgroup, list of string                   \
+         cgroup path */
 #define PROTO_INSTANCE_START                                                                                 \
     3                      /* string id, list of string argv, list of string NAME=value, string cwd          \
                               -> u32 pid, u64 pid namespace, u64 time namespace; lane: wire, stdout, stderr */
@@ -30,11 +31,37 @@
 #define PROTO_KILL 6       /* string id -> nothing (an event tells when it is gone) */
 #define PROTO_DESTROY 7    /* string id -> nothing, when nothing is left; success if there is no such id */
 #define PROTO_LIST 8       /* nothing -> list of (string id, u32 pid or 0, u8 state) */
+#define PROTO_INSTANCE_FORK                                                                                  \
+    9 /* string id, string zygote's id, string hostname, list of string digest, u64 memory                   \
+         bytes, u64 cpu thousandths, u64 pids, u64 disk bytes, u64 disk inodes, u64 open files               \
+         -> u32 pid, u64 pid namespace, u64 time namespace, list of u32 microseconds                         \
+         (PROTO_SPANS of them); lane: wire, stdout, stderr */
+#define PROTO_LAYER_RESET                                                                                    \
+    10 /* string id -> nothing: the writable layer under the running instance is a new one. A                \
+          working directory below / stays in the old one until the instance changes it. */
+
+/* What a fork's time went into, in order. The root is made in the warden while the clone is forked. */
+#define PROTO_SPANS 10
+#define PROTO_SPAN_ASK 0    /* warden: limits, descriptors, until the zygote is asked */
+#define PROTO_SPAN_ROOT 1   /* warden: new writable layer, attached; beside the next four */
+#define PROTO_SPAN_TAKE 2   /* until the zygote runs */
+#define PROTO_SPAN_CGROUP 3 /* into the control groups */
+#define PROTO_SPAN_SETNS 4  /* into the namespaces */
+#define PROTO_SPAN_FORK 5   /* until the clone runs */
+#define PROTO_SPAN_WAIT 6   /* the clone waits for its root */
+#define PROTO_SPAN_PROC 7   /* its /proc */
+#define PROTO_SPAN_LOCK 8   /* descriptors, limits, uid, capabilities, filter */
+#define PROTO_SPAN_LOOP 9   /* event loop; then JavaScript runs */
+
+/* PROTO_SANDBOX_CREATE kinds. A zygote's process may be forked by PROTO_INSTANCE_FORK; its descriptor 4 is
+ * the channel for that. When it ends, its clones live on; when its sandbox is destroyed, they end with it. */
+#define PROTO_KIND_INSTANCE 0
+#define PROTO_KIND_ZYGOTE 1
 
 /* Events, warden to tsfnd. */
 #define PROTO_EXITED                                                                                         \
     64 /* string id, u32 pid, u8 by signal, u32 status or signal, u64 oom kills, u64 cpu us,                 \
-          u64 memory peak: every process of the sandbox is gone */
+          u64 memory peak: every process of the sandbox is gone; of a zygote's, the zygote is */
 
 /* PROTO_LIST states. */
 #define PROTO_STATE_EMPTY 0

@@ -61,10 +61,9 @@ static bool read_name(struct reader *body, char *name) {
     return true;
 }
 
-/* False: malformed. What is well-formed but wrong is check_spec's. */
-static bool read_spec(struct reader *body, struct sandbox_spec *spec) {
-    *spec = (struct sandbox_spec){0};
-    if (!read_name(body, spec->id) || !read_name(body, spec->hostname)) return false;
+/* False: malformed. What is well-formed but wrong is check_claim's. From the host name on. */
+static bool read_claim(struct reader *body, struct sandbox_spec *spec) {
+    if (!read_name(body, spec->hostname)) return false;
     spec->layer_count = read_u16(body);
     if (spec->layer_count > PROTO_MAX_LAYERS) return false;
     for (int i = 0; i < spec->layer_count; i++) {
@@ -79,11 +78,9 @@ static bool read_spec(struct reader *body, struct sandbox_spec *spec) {
     return read_complete(body);
 }
 
-static int check_spec(const struct sandbox_spec *spec, struct failure *f) {
-    if (!id_valid(spec->id)) return refuse(f, "check request", "id: wanted 1 to 64 of a-z, 0-9 and -");
+static int check_claim(const struct sandbox_spec *spec, struct failure *f) {
     if (!id_valid(spec->hostname) || spec->hostname[0] == '-')
         return refuse(f, "check request", "hostname: wanted 1 to 64 of a-z, 0-9 and -, not first");
-    if (spec->layer_count == 0) return refuse(f, "check request", "layers: none, wanted 1 to 16");
     for (int i = 0; i < spec->layer_count; i++)
         if (!in_alphabet(spec->layers[i], "0123456789abcdef", PROTO_DIGEST_LENGTH, PROTO_DIGEST_LENGTH))
             return refuse(f, "check request", "layer: wanted 64 of 0-9 and a-f");
@@ -93,10 +90,25 @@ static int check_spec(const struct sandbox_spec *spec, struct failure *f) {
     return check("open files", spec->open_files, LEAST_OPEN_FILES, MOST_OPEN_FILES, f);
 }
 
+static int check_layers(const struct sandbox_spec *spec, struct failure *f) {
+    if (spec->layer_count > 0) return 0;
+    return refuse(f, "check request", "layers: none, wanted 1 to 16");
+}
+
+static int check_spec(const struct sandbox_spec *spec, struct failure *f) {
+    if (!id_valid(spec->id)) return refuse(f, "check request", "id: wanted 1 to 64 of a-z, 0-9 and -");
+    if (check("kind", spec->kind, PROTO_KIND_INSTANCE, PROTO_KIND_ZYGOTE, f) < 0) return -1;
+    if (spec->kind == PROTO_KIND_ZYGOTE && check_layers(spec, f) < 0) return -1;
+    return check_claim(spec, f);
+}
+
 static int handle_create(struct warden *w, struct owed owed, struct reader *body) {
-    struct sandbox_spec spec;
+    struct sandbox_spec spec = {0};
     struct failure f;
-    if (!read_spec(body, &spec)) return -1;
+    if (!read_name(body, spec.id)) return -1;
+    spec.kind = read_u8(body);
+    if (!read_claim(body, &spec)) return -1;
+    spec.limits.oom_takes_one = spec.kind == PROTO_KIND_ZYGOTE;
     if (check_spec(&spec, &f) == 0) {
         if (sandboxes_find(&w->sandboxes, spec.id) == NULL) {
             sandbox_create(w, &spec, owed);
@@ -122,8 +134,9 @@ static bool read_list(struct reader *body, char **list, int most) {
 static int check_program(const struct sandbox *s, const struct program *program, struct failure *f) {
     if (s->state != PROTO_STATE_EMPTY) {
         errno = EBUSY;
-        return fail(f, "check request", "%s has had its process", s->id);
+        return fail(f, "check request", "%s has had its process", s->spec.id);
     }
+    if (check_layers(&s->spec, f) < 0) return -1;
     if (program->argv[0] == NULL || program->argv[0][0] != '/')
         return refuse(f, "check request", "argv[0]: wanted an absolute path");
     if (program->cwd[0] != '/') return refuse(f, "check request", "cwd: wanted an absolute path");
@@ -158,8 +171,47 @@ static int handle_start(struct warden *w, struct owed owed, struct reader *body)
     return 0;
 }
 
+static int check_fork(const struct sandbox *s, const struct sandbox *zygote, const struct sandbox_spec *claim,
+                      struct failure *f) {
+    if (check_claim(claim, f) < 0 || check_layers(claim, f) < 0) return -1;
+    if (s->spec.kind != PROTO_KIND_INSTANCE) return refuse(f, "check request", "it is a zygote's sandbox");
+    if (zygote->spec.kind != PROTO_KIND_ZYGOTE) return refuse(f, "check request", "that is no zygote");
+    errno = EBUSY;
+    if (s->state != PROTO_STATE_EMPTY) return fail(f, "check request", "%s has had its process", s->spec.id);
+    errno = ECHILD;
+    if (zygote->state != PROTO_STATE_RUNNING || !zygote->started)
+        return fail(f, "check request", "zygote %s does not run", zygote->spec.id);
+    return 0;
+}
+
+static int handle_fork(struct warden *w, struct owed owed, struct reader *body) {
+    struct sandbox_spec claim = {.kind = PROTO_KIND_INSTANCE};
+    struct failure f;
+    if (!read_name(body, claim.id)) return -1;
+    const char *zygote_id = read_string(body);
+    if (!read_claim(body, &claim)) return -1;
+    struct sandbox *s = sandboxes_find(&w->sandboxes, claim.id);
+    struct sandbox *zygote = sandboxes_find(&w->sandboxes, zygote_id);
+    if (s == NULL || zygote == NULL)
+        fail_unknown(w, owed, s == NULL ? claim.id : zygote_id);
+    else if (check_fork(s, zygote, &claim, &f) < 0)
+        control_fail(w, owed.verb, owed.request, &f);
+    else
+        sandbox_fork(w, s, zygote, &claim, owed);
+    return 0;
+}
+
+static void reset(struct warden *w, struct owed owed, struct sandbox *s) {
+    struct failure f;
+    if (s->spec.kind == PROTO_KIND_INSTANCE && s->state == PROTO_STATE_RUNNING && s->started)
+        return sandbox_reset(w, s, owed);
+    errno = ECHILD;
+    fail(&f, "check request", "%s has no instance", s->spec.id);
+    control_fail(w, owed.verb, owed.request, &f);
+}
+
 static int handle_limits(struct warden *w, struct owed owed, struct reader *body) {
-    struct cgroup_limits limits;
+    struct cgroup_limits limits = {0};
     struct failure f;
     const char *id = read_string(body);
     read_limits(body, &limits);
@@ -168,10 +220,10 @@ static int handle_limits(struct warden *w, struct owed owed, struct reader *body
     if (s == NULL) {
         fail_unknown(w, owed, id);
     } else if (check_limits(&limits, &f) < 0 ||
-               cgroup_limits_set(&w->containment.cgroups, s->id, &limits, &f) < 0) {
+               cgroup_limits_set(&w->containment.cgroups, s->spec.id, &limits, &f) < 0) {
         control_fail(w, owed.verb, owed.request, &f);
     } else {
-        s->limits = limits;
+        s->spec.limits = limits;
         control_reply(w, owed.verb, owed.request, &(struct writer){0});
     }
     return 0;
@@ -180,7 +232,7 @@ static int handle_limits(struct warden *w, struct owed owed, struct reader *body
 static void reply_usage(struct warden *w, struct owed owed, const struct sandbox *s) {
     struct cgroup_usage usage;
     cleanup_writer struct writer reply = {0};
-    cgroup_usage_read(&w->containment.cgroups, s->id, &usage);
+    cgroup_usage_read(&w->containment.cgroups, s->spec.id, &usage);
     write_u64(&reply, usage.cpu_us);
     write_u64(&reply, usage.memory_bytes);
     write_u64(&reply, usage.memory_peak_bytes);
@@ -189,7 +241,7 @@ static void reply_usage(struct warden *w, struct owed owed, const struct sandbox
     control_reply(w, owed.verb, owed.request, &reply);
 }
 
-/* USAGE, KILL and DESTROY: an id and nothing else. */
+/* USAGE, KILL, DESTROY and LAYER_RESET: an id and nothing else. */
 static int handle_named(struct warden *w, struct owed owed, struct reader *body) {
     const char *id = read_string(body);
     if (!read_complete(body)) return -1;
@@ -202,6 +254,8 @@ static int handle_named(struct warden *w, struct owed owed, struct reader *body)
         reply_usage(w, owed, s);
     } else if (owed.verb == PROTO_DESTROY) {
         sandbox_destroy(w, s, owed);
+    } else if (owed.verb == PROTO_LAYER_RESET) {
+        reset(w, owed, s);
     } else {
         sandbox_kill(w, s);
         control_reply(w, owed.verb, owed.request, &(struct writer){0});
@@ -216,8 +270,8 @@ static int handle_list(struct warden *w, struct owed owed, struct reader *body) 
     for (int i = 0; i < PROTO_MAX_SANDBOXES; i++) {
         const struct sandbox *s = w->sandboxes.slots[i];
         if (s == NULL) continue;
-        write_string(&reply, s->id);
-        write_u32(&reply, (uint32_t)w->sandboxes.born[i]);
+        write_string(&reply, s->spec.id);
+        write_u32(&reply, (uint32_t)sandbox_pid(w, s));
         write_u8(&reply, s->state);
     }
     control_reply(w, owed.verb, owed.request, &reply);
@@ -248,11 +302,14 @@ int requests_handle(struct warden *w, uint16_t verb, uint32_t request, struct re
         return handle_create(w, owed, body);
     case PROTO_INSTANCE_START:
         return handle_start(w, owed, body);
+    case PROTO_INSTANCE_FORK:
+        return handle_fork(w, owed, body);
     case PROTO_LIMITS_SET:
         return handle_limits(w, owed, body);
     case PROTO_USAGE:
     case PROTO_KILL:
     case PROTO_DESTROY:
+    case PROTO_LAYER_RESET:
         return handle_named(w, owed, body);
     case PROTO_LIST:
         return handle_list(w, owed, body);

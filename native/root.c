@@ -1,4 +1,5 @@
-/* The root of one sandbox: built by the warden, attached by the maker, given its /proc by pid 1. */
+/* The root of one sandbox, built by the warden. root_attach.c puts it in its place; pid 1 gives it its /proc
+ * (procfs.c). */
 #include "fds.h"
 #include "mount.h"
 #include "proto.h"
@@ -15,32 +16,30 @@
 #define OPENAT2_BENEATH (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 /* What the writable layer holds from the start. Being on top, these directories win over whatever a layer has
- * in their place, a symlink named /dev for one; the opaque ones hide the layers' content too. Owners are uids
- * inside; NOBODY's stay the host's root. */
-#define NOBODY UINT32_MAX
+ * in their place, a symlink named /dev for one; the opaque ones hide the layers' content too. What
+ * nobody owns stays the host's root's. */
+enum owner { OWNER_NOBODY, OWNER_ROOT, OWNER_FUNCTION };
 static const struct seed {
     const char *path;
     mode_t mode;
-    uint32_t owner;
+    enum owner owner;
     bool opaque;
 } seeds[] = {
-    {"work", 0700, NOBODY, false},
-    {"shm", 01777, 0, false},
-    {"upper", 0755, 0, false},
-    {"upper/dev", 0755, 0, true},
-    {"upper/proc", 0555, 0, true},
-    {"upper/sys", 0555, 0, true},
-    {"upper/tmp", 01777, 0, true},
-    {"upper/run", 0755, 0, true},
-    {"upper/app", 0755, PROTO_FUNCTION_UID, false},
+    {"work", 0700, OWNER_NOBODY, false},        {"shm", 01777, OWNER_ROOT, false},
+    {"upper", 0755, OWNER_ROOT, false},         {"upper/dev", 0755, OWNER_ROOT, true},
+    {"upper/proc", 0555, OWNER_ROOT, true},     {"upper/sys", 0555, OWNER_ROOT, true},
+    {"upper/tmp", 01777, OWNER_ROOT, true},     {"upper/run", 0755, OWNER_ROOT, true},
+    {"upper/app", 0755, OWNER_FUNCTION, false},
 };
 /* Inodes that the seeds and the overlay's own bookkeeping take; a sandbox's limit counts what comes after. */
 #define SEED_INODES 16
 
-static int seed(int tmpfs, uint32_t uid_base, struct failure *f) {
+static int seed(int tmpfs, const struct root_plan *plan, struct failure *f) {
     for (unsigned i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
         const struct seed *s = &seeds[i];
-        uid_t owner = s->owner == NOBODY ? 0 : uid_base + s->owner;
+        uid_t owner = s->owner == OWNER_FUNCTION ? plan->function_uid
+                      : s->owner == OWNER_ROOT   ? plan->root_uid
+                                                 : 0;
         if (mkdirat(tmpfs, s->path, 0700) < 0 ||
             fchownat(tmpfs, s->path, owner, owner, AT_SYMLINK_NOFOLLOW) < 0 ||
             fchmodat(tmpfs, s->path, s->mode, 0) < 0)
@@ -115,7 +114,7 @@ static int make_overlay(const char *lower, int tmpfs, struct failure *f) {
 
 static int build_on(const struct mounts *m, const struct root_plan *plan, int tmpfs, struct root *root,
                     struct failure *f) {
-    if (seed(tmpfs, plan->uid_base, f) < 0) return -1;
+    if (seed(tmpfs, plan, f) < 0) return -1;
     int opened[PROTO_MAX_LAYERS];
     memset(opened, -1, sizeof opened);
     char lower[PROTO_MAX_LAYERS * 12];
@@ -131,7 +130,8 @@ static int build_on(const struct mounts *m, const struct root_plan *plan, int tm
     return 0;
 }
 
-int root_build(const struct mounts *m, const struct root_plan *plan, struct root *root, struct failure *f) {
+int root_build(const struct mounts *m, const struct root_plan *plan, enum root_proc proc, struct root *root,
+               struct failure *f) {
     *root = ROOT_NONE;
     cleanup_fd int tmpfs = make_tmpfs(plan, f);
     if (tmpfs < 0) return -1;
@@ -147,6 +147,7 @@ int root_build(const struct mounts *m, const struct root_plan *plan, struct root
     if (result < 0) return -1;
     root->dev = sys_open_tree(AT_FDCWD, m->dev, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (root->dev < 0) return fail(f, "make /dev", "%s", m->dev);
+    if (proc == ROOT_PROC_KEEP) return 0;
     /* The kernel lets a user namespace mount /proc only where a full one is in sight already
      * (mount_too_revealing), so the sandbox starts with the host's, until pid 1 puts its own there. */
     root->proc = sys_open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -154,52 +155,15 @@ int root_build(const struct mounts *m, const struct root_plan *plan, struct root
     return 0;
 }
 
-/* Says what is wrong if any mount is visible but the sandbox's four, each once. Reads the seed of /proc;
- * kernels differ in the order of its lines. */
-static int check_nothing_left(struct failure *f) {
-    static const char *const wanted[] = {"/", "/dev", "/dev/shm", "/proc"};
-    char text[4096];
-    if (text_read(AT_FDCWD, "/proc/self/mountinfo", text, sizeof text) < 0)
-        return fail(f, "check the root", "/proc/self/mountinfo");
-    unsigned seen = 0;
-    for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0';) {
-        char point[256] = "";
-        sscanf(line, "%*s %*s %*s %*s %255s", point);
-        unsigned which = 0;
-        while (which < 4 && strcmp(point, wanted[which]) != 0)
-            which++;
-        errno = ENOTEMPTY;
-        if (which == 4 || (seen & (1u << which)) != 0)
-            return fail(f, "check the root", "found mount %.120s", line);
-        seen |= 1u << which;
-    }
-    errno = ENOENT;
-    return seen == 0xf ? 0 : fail(f, "check the root", "mounts %#x of 0xf", seen);
-}
-
-int root_attach(const struct root *root, struct failure *f) {
-    if (sys_move_mount(root->overlay, AT_FDCWD, "/") < 0 || fchdir(root->overlay) < 0)
-        return fail(f, "attach the root", "overlay");
-    if (sys_move_mount(root->dev, AT_FDCWD, "dev") < 0) return fail(f, "attach the root", "/dev");
-    if (sys_move_mount(root->shm, AT_FDCWD, "dev/shm") < 0) return fail(f, "attach the root", "/dev/shm");
-    if (sys_move_mount(root->proc, AT_FDCWD, "proc") < 0) return fail(f, "attach the root", "/proc");
-    /* The old root ends up on top of the new one, where "." still reaches it (pivot_root(2), NOTES). */
-    if (sys_pivot_root(".", ".") < 0) return fail(f, "change the root", "pivot_root");
-    if (sys_umount(".") < 0 || chdir("/") < 0) return fail(f, "let go of the old root", "umount");
-    return check_nothing_left(f);
-}
-
-int root_mount_proc(struct failure *f) {
-    cleanup_fd int fs = sys_fsopen("proc");
-    if (fs < 0 || sys_fsconfig_string(fs, "source", "proc") < 0 ||
-        sys_fsconfig_string(fs, "hidepid", "invisible") < 0 || sys_fsconfig_string(fs, "subset", "pid") < 0 ||
-        sys_fsconfig_create(fs) < 0)
-        return fail(f, "mount /proc", "subset=pid,hidepid=invisible");
-    cleanup_fd int mount = sys_fsmount(fs, NEVER_SPECIAL | MOUNT_ATTR_NOEXEC);
-    if (mount < 0) return fail(f, "mount /proc", "fsmount");
-    if (sys_umount("/proc") < 0) return fail(f, "mount /proc", "let go of the seed");
-    if (sys_move_mount(mount, AT_FDCWD, "/proc") < 0) return fail(f, "mount /proc", "attach");
-    return 0;
+int root_placeholder(const struct mounts *m, struct root *root, struct failure *f) {
+    char empty[PATH_MAX];
+    *root = ROOT_NONE;
+    /* The mount point of /dev/shm, an empty directory of a read-only file system. */
+    if (snprintf(empty, sizeof empty, "%s/shm", m->dev) >= (int)sizeof empty)
+        errno = ENAMETOOLONG;
+    else
+        root->overlay = sys_open_tree(AT_FDCWD, empty, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    return root->overlay < 0 ? fail(f, "make a placeholder root", "%s", m->dev) : 0;
 }
 
 void root_close(struct root *root) {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 
 /* At 2 ms each, 10 s: a group that is busy for longer holds a process that waits for a disk. */
 #define MOST_REMOVAL_TRIES 5000
+/* The last slot's uids are the zygotes' (user.h). */
+#define USABLE_SLOTS (PROTO_MAX_SANDBOXES - 1)
 
 int sandboxes_open(struct sandboxes *table, struct failure *f) {
     void *memory = mmap(NULL, PROTO_MAX_SANDBOXES * sizeof *table->born, PROT_READ | PROT_WRITE,
@@ -32,26 +35,24 @@ struct sandbox *sandboxes_find(struct sandboxes *table, const char *id) {
         struct sandbox *s = table->slots[i];
         if (s == NULL) continue;
         seen++;
-        if (strcmp(s->id, id) == 0) return s;
+        if (strcmp(s->spec.id, id) == 0) return s;
     }
     return NULL;
 }
 
 static struct sandbox *add(struct sandboxes *table, const struct sandbox_spec *spec) {
-    if (table->count == PROTO_MAX_SANDBOXES) return NULL;
+    if (table->count == USABLE_SLOTS) return NULL;
     struct sandbox *s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
     while (table->slots[table->next] != NULL)
-        table->next = (table->next + 1) % PROTO_MAX_SANDBOXES;
+        table->next = (table->next + 1) % USABLE_SLOTS;
     s->slot = table->next;
     table->slots[s->slot] = s;
-    table->next = (table->next + 1) % PROTO_MAX_SANDBOXES;
+    table->next = (table->next + 1) % USABLE_SLOTS;
     table->count++;
-    memcpy(s->id, spec->id, sizeof s->id);
-    s->limits = spec->limits;
-    s->open_files = spec->open_files;
-    s->ends = (struct instance_ends){.status = -1, .wire = -1, .out = -1, .err = -1};
-    s->oom.fd = s->status.fd = -1;
+    s->spec = *spec;
+    s->ends = (struct instance_ends)NO_ENDS;
+    s->oom.fd = s->status.fd = s->pause.fd = s->clone.pidfd.fd = s->channel = -1;
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         s->ns.fds[i] = -1;
     return s;
@@ -63,8 +64,17 @@ static void forget(struct sandboxes *table, struct sandbox *s) {
     free(s);
 }
 
-static bool alive(const struct warden *w, const struct sandbox *s) {
-    return s->stage != 0 || w->sandboxes.born[s->slot] != 0;
+struct sandbox_uids sandbox_uids(const struct warden *w, const struct sandbox *s) {
+    return contain_uids(&w->containment, s->spec.kind, s->slot);
+}
+
+pid_t sandbox_pid(const struct warden *w, const struct sandbox *s) {
+    return s->clone.phase == CLONE_LIVES ? s->pid : w->sandboxes.born[s->slot].program;
+}
+
+bool sandbox_alive(const struct warden *w, const struct sandbox *s) {
+    const struct born *born = &w->sandboxes.born[s->slot];
+    return s->stage != 0 || born->program != 0 || born->pause != 0 || s->clone.phase != CLONE_NONE;
 }
 
 /* --- making ------------------------------------------------------------------------------------------------
@@ -81,36 +91,36 @@ static void oom_ready(struct warden *w, struct watch *watch, uint32_t events) {
 }
 
 static int watch_oom(struct warden *w, struct sandbox *s, struct failure *f) {
-    s->oom = (struct watch){.fd = cgroup_watch_oom(&w->containment.cgroups, s->id), .ready = oom_ready};
+    s->oom = (struct watch){.fd = cgroup_watch_oom(&w->containment.cgroups, s->spec.id), .ready = oom_ready};
     return s->oom.fd < 0 ? 0 : loop_watch(w->loop, &s->oom, EPOLLIN, f);
 }
 
 static void reply_created(struct warden *w, const struct sandbox *s, struct owed owed) {
     cleanup_writer struct writer body = {0};
     char path[256];
-    write_u32(&body, uid_range(&w->containment.uids, s->slot));
+    write_u32(&body, sandbox_uids(w, s).base);
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         write_u64(&body, s->ns.inodes[i]);
     write_u16(&body, (uint16_t)w->containment.cgroups.count);
-    for (int i = 0; cgroup_path(&w->containment.cgroups, i, s->id, path, sizeof path) != NULL; i++)
+    for (int i = 0; cgroup_path(&w->containment.cgroups, i, s->spec.id, path, sizeof path) != NULL; i++)
         write_string(&body, path);
     control_reply(w, owed.verb, owed.request, &body);
 }
 
 static void begin_removal(struct warden *w, struct sandbox *s);
+static void program_gone(struct warden *w, struct sandbox *s);
 
 void sandbox_create(struct warden *w, const struct sandbox_spec *spec, struct owed owed) {
     struct failure f;
     struct sandbox *s = add(&w->sandboxes, spec);
     if (s == NULL) {
         errno = ENOSPC;
-        fail(&f, "make room among the sandboxes", "%d of at most %d", w->sandboxes.count,
-             PROTO_MAX_SANDBOXES);
+        fail(&f, "make room among the sandboxes", "%d of at most %d", w->sandboxes.count, USABLE_SLOTS);
         control_fail(w, owed.verb, owed.request, &f);
         return;
     }
-    uint32_t uid_base = uid_range(&w->containment.uids, s->slot);
-    if (contain_create(&w->containment, spec, uid_base, &s->ns, &f) == 0 && watch_oom(w, s, &f) == 0) {
+    struct sandbox_uids uids = sandbox_uids(w, s);
+    if (contain_create(&w->containment, spec, &uids, &s->ns, &f) == 0 && watch_oom(w, s, &f) == 0) {
         reply_created(w, s, owed);
         return;
     }
@@ -128,38 +138,44 @@ static void close_ends(struct sandbox *s) {
     fd_close(&s->ends.err);
 }
 
-static void start_failed(struct warden *w, struct sandbox *s, const struct failure *f) {
+void sandbox_start_failed(struct warden *w, struct sandbox *s, const struct failure *f) {
     close_ends(s);
     sandbox_kill(w, s);
     control_fail(w, s->start.verb, s->start.request, f);
 }
 
-static void reply_started(struct warden *w, struct sandbox *s) {
+void sandbox_reply_started(struct warden *w, struct sandbox *s, const struct writer *spans) {
     struct failure f;
     cleanup_writer struct writer body = {0};
     const int fds[] = {s->ends.wire, s->ends.out, s->ends.err};
-    if (control_send_fds(w, s->start.request, fds, 3, &f) < 0) return start_failed(w, s, &f);
+    if (control_send_fds(w, s->start.request, fds, 3, &f) < 0) return sandbox_start_failed(w, s, &f);
     close_ends(s);
-    s->announced = true;
+    s->started = s->announced = true;
     write_u32(&body, (uint32_t)s->pid);
     write_u64(&body, s->report.pid_ns);
     write_u64(&body, s->report.time_ns);
+    if (spans != NULL) write_bytes(&body, spans->bytes, spans->used);
     control_reply(w, s->start.verb, s->start.request, &body);
 }
 
 /* The status closed: pid 1 is the program now, or nobody is left who could become it. */
 static void settle_start(struct warden *w, struct sandbox *s) {
     loop_unwatch(w->loop, &s->status);
-    if (s->pid == 0) s->pid = w->sandboxes.born[s->slot];
-    /* The process holds them from here on. */
-    namespaces_close(&s->ns);
-    if (s->report.kind == REPORT_NAMESPACES && s->report.pid_ns != 0) return reply_started(w, s);
+    if (s->pid == 0) s->pid = w->sandboxes.born[s->slot].program;
+    /* The process holds the others from here on. */
+    namespaces_close_but_mounts(&s->ns);
+    if (s->report.kind == REPORT_NAMESPACES && s->report.pid_ns != 0) {
+        sandbox_reply_started(w, s, NULL);
+        /* A zygote may have ended already while its pause lives. */
+        if (s->spec.kind == PROTO_KIND_ZYGOTE && w->sandboxes.born[s->slot].program == 0) program_gone(w, s);
+        return;
+    }
     struct failure f = s->report.failure;
     if (f.step == NULL) {
         errno = ECHILD;
         fail(&f, "start instance", "it was killed before its program began");
     }
-    start_failed(w, s, &f);
+    sandbox_start_failed(w, s, &f);
 }
 
 static void status_ready(struct warden *w, struct watch *watch, uint32_t events) {
@@ -167,49 +183,81 @@ static void status_ready(struct warden *w, struct watch *watch, uint32_t events)
     struct sandbox *s = owner_of(watch, status);
     ssize_t count = read(watch->fd, &s->report, sizeof s->report);
     if (count == (ssize_t)sizeof s->report || (count < 0 && errno == EINTR)) return;
-    if (count < 0 && errno == EAGAIN && alive(w, s)) return;
+    if (count < 0 && errno == EAGAIN && sandbox_alive(w, s)) return;
     settle_start(w, s);
+}
+
+static int watch_start(struct warden *w, struct sandbox *s, const struct zygote_ends *zygote,
+                       struct failure *f) {
+    s->status = (struct watch){.fd = s->ends.status, .ready = status_ready};
+    s->ends.status = -1;
+    if (loop_watch(w->loop, &s->status, EPOLLIN, f) < 0) return -1;
+    s->channel = zygote->channel;
+    s->pause = (struct watch){.fd = zygote->pause, .ready = clones_pause_ready};
+    return zygote->pause < 0 ? 0 : loop_watch(w->loop, &s->pause, EPOLLIN, f);
 }
 
 void sandbox_start(struct warden *w, struct sandbox *s, const struct program *program, struct owed owed) {
     struct failure f;
-    struct instance_plan plan = {.id = s->id,
+    struct zygote_ends zygote;
+    struct instance_plan plan = {.id = s->spec.id,
+                                 .kind = s->spec.kind,
                                  .ns = &s->ns,
                                  .program = program,
-                                 .uid_base = uid_range(&w->containment.uids, s->slot),
-                                 .open_files = s->open_files,
+                                 .uids = sandbox_uids(w, s),
+                                 .open_files = s->spec.open_files,
                                  .born = &w->sandboxes.born[s->slot]};
-    if (contain_start(&w->containment, &plan, &s->ends, &f) < 0) {
+    if (contain_start(&w->containment, &plan, &s->stage, &s->ends, &zygote, &f) < 0) {
+        s->stage = 0;
         control_fail(w, owed.verb, owed.request, &f);
         return;
     }
     s->state = PROTO_STATE_RUNNING;
-    s->stage = s->ends.stage;
     s->start = owed;
-    s->status = (struct watch){.fd = s->ends.status, .ready = status_ready};
-    if (loop_watch(w->loop, &s->status, EPOLLIN, &f) < 0) {
+    if (watch_start(w, s, &zygote, &f) < 0) {
         fd_close(&s->status.fd);
-        start_failed(w, s, &f);
+        sandbox_start_failed(w, s, &f);
     }
+}
+
+void sandbox_reset(struct warden *w, struct sandbox *s, struct owed owed) {
+    struct failure f;
+    struct sandbox_uids uids = sandbox_uids(w, s);
+    if (contain_reset(&w->containment, &s->spec, &s->ns, &uids, &f) < 0)
+        control_fail(w, owed.verb, owed.request, &f);
+    else
+        control_reply(w, owed.verb, owed.request, &(struct writer){0});
 }
 
 /* --- ending ------------------------------------------------------------------------------------------------
  */
 
+static void kill_all(struct warden *w, struct sandbox *s) {
+    const struct born *born = &w->sandboxes.born[s->slot];
+    if (!sandbox_alive(w, s)) return;
+    clone_cancel(s);
+    int killed = cgroup_kill(&w->containment.cgroups, s->spec.id);
+    /* Without cgroup.kill: the end of pid 1 ends its whole pid namespace. All are unreaped children, so their
+     * numbers are still theirs. The stage first: once the signal waits for it, it forks nobody any more. */
+    if (killed < 0 && s->stage != 0) kill(s->stage, SIGKILL);
+    if (killed < 0 && born->program != 0) kill(born->program, SIGKILL);
+    if (born->pause != 0) kill(born->pause, SIGKILL);
+    if (killed < 0 && s->clone.pidfd.fd >= 0) pidfd_send_signal(s->clone.pidfd.fd, SIGKILL, NULL, 0);
+}
+
 void sandbox_kill(struct warden *w, struct sandbox *s) {
-    if (!alive(w, s) || cgroup_kill(&w->containment.cgroups, s->id) == 0) return;
-    /* Without cgroup.kill: the end of pid 1 ends its whole pid namespace. Both are unreaped children, so
-     * their numbers are still theirs. The stage first: once the signal waits for it, it forks nobody any
-     * more. */
-    if (s->stage != 0) kill(s->stage, SIGKILL);
-    if (w->sandboxes.born[s->slot] != 0) kill(w->sandboxes.born[s->slot], SIGKILL);
+    bool only_zygote = s->spec.kind == PROTO_KIND_ZYGOTE && s->started;
+    if (!only_zygote)
+        kill_all(w, s);
+    else if (w->sandboxes.born[s->slot].program != 0)
+        kill(w->sandboxes.born[s->slot].program, SIGKILL);
 }
 
 static void send_exited(struct warden *w, const struct sandbox *s) {
     struct cgroup_usage usage;
     cleanup_writer struct writer body = {0};
-    cgroup_usage_read(&w->containment.cgroups, s->id, &usage);
-    write_string(&body, s->id);
+    cgroup_usage_read(&w->containment.cgroups, s->spec.id, &usage);
+    write_string(&body, s->spec.id);
     write_u32(&body, (uint32_t)s->pid);
     write_u8(&body, s->end.si_code != CLD_EXITED);
     write_u32(&body, (uint32_t)s->end.si_status);
@@ -219,34 +267,47 @@ static void send_exited(struct warden *w, const struct sandbox *s) {
     control_event(w, PROTO_EXITED, &body);
 }
 
-/* The last process of it is reaped. Pid 1 is only reaped when its whole pid namespace is empty. */
-static void all_gone(struct warden *w, struct sandbox *s) {
-    if (s->status.fd >= 0) {
-        /* Whoever could still write is dead: read what was told, down to the end of the stream. */
-        while (s->status.fd >= 0)
-            status_ready(w, &s->status, 0);
-    }
+/* A zygote's end is told at once. Its clones live on, and forks that it has not begun fail, because what they
+ * were to get closes with its channel. */
+static void program_gone(struct warden *w, struct sandbox *s) {
     if (s->announced) send_exited(w, s);
-    if (s->state == PROTO_STATE_DESTROYING)
-        begin_removal(w, s);
-    else
-        s->state = PROTO_STATE_EXITED;
+    s->announced = false;
+    fd_close(&s->channel);
+    if (s->state == PROTO_STATE_RUNNING) s->state = PROTO_STATE_EXITED;
+}
+
+void sandbox_all_gone(struct warden *w, struct sandbox *s) {
+    /* Whoever could still write is dead: read what was told, down to the end of the stream. */
+    while (s->status.fd >= 0)
+        status_ready(w, &s->status, 0);
+    program_gone(w, s);
+    if (s->state == PROTO_STATE_DESTROYING) begin_removal(w, s);
+}
+
+/* Which of a sandbox's children it was. */
+static bool child_of(struct warden *w, struct sandbox *s, const siginfo_t *info) {
+    struct born *born = &w->sandboxes.born[s->slot];
+    if (s->stage == info->si_pid) {
+        s->stage = 0;
+    } else if (born->program == info->si_pid) {
+        s->pid = info->si_pid;
+        s->end = *info;
+        born->program = 0;
+        if (born->pause != 0) program_gone(w, s);
+    } else if (born->pause == info->si_pid) {
+        born->pause = 0;
+        clones_end_with_pause(w, s);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 bool sandboxes_child_ended(struct warden *w, const siginfo_t *info) {
     for (int i = 0; i < PROTO_MAX_SANDBOXES; i++) {
         struct sandbox *s = w->sandboxes.slots[i];
-        if (s == NULL) continue;
-        if (s->stage == info->si_pid) {
-            s->stage = 0;
-        } else if (w->sandboxes.born[i] == info->si_pid) {
-            s->pid = info->si_pid;
-            s->end = *info;
-            w->sandboxes.born[i] = 0;
-        } else {
-            continue;
-        }
-        if (!alive(w, s)) all_gone(w, s);
+        if (s == NULL || !child_of(w, s, info)) continue;
+        if (!sandbox_alive(w, s)) sandbox_all_gone(w, s);
         return true;
     }
     return false;
@@ -261,14 +322,14 @@ static void reply_removed(struct warden *w, struct sandbox *s, const struct fail
 }
 
 static void try_removal(struct warden *w, struct sandbox *s) {
-    if (cgroup_remove(&w->containment.cgroups, s->id) == 0) {
+    if (cgroup_remove(&w->containment.cgroups, s->spec.id) == 0) {
         if (s->removal_tries > 0) w->sandboxes.removing--;
         reply_removed(w, s, s->create_failure.step == NULL ? NULL : &s->create_failure);
         forget(&w->sandboxes, s);
         return;
     }
     struct failure f;
-    fail(&f, "remove cgroup", "%s", s->id);
+    fail(&f, "remove cgroup", "%s", s->spec.id);
     if (s->removal_tries++ == 0) w->sandboxes.removing++;
     if (s->removal_tries < MOST_REMOVAL_TRIES && errno == EBUSY) return;
     /* The record stays, so that the id is not used again and a later destroy tries again. */
@@ -282,6 +343,7 @@ static void begin_removal(struct warden *w, struct sandbox *s) {
     s->state = PROTO_STATE_DESTROYING;
     namespaces_close(&s->ns);
     loop_unwatch(w->loop, &s->oom);
+    loop_unwatch(w->loop, &s->pause);
     try_removal(w, s);
 }
 
@@ -289,17 +351,18 @@ void sandbox_destroy(struct warden *w, struct sandbox *s, struct owed owed) {
     if (s->removal.request != 0) {
         struct failure f;
         errno = EALREADY;
-        fail(&f, "destroy", "%s is being destroyed", s->id);
+        fail(&f, "destroy", "%s is being destroyed", s->spec.id);
         control_fail(w, owed.verb, owed.request, &f);
         return;
     }
     s->removal = owed;
     s->state = PROTO_STATE_DESTROYING;
-    if (!alive(w, s)) return begin_removal(w, s);
-    sandbox_kill(w, s);
+    if (!sandbox_alive(w, s)) return begin_removal(w, s);
+    kill_all(w, s);
 }
 
 void sandboxes_retry(struct warden *w) {
+    clones_check_deadlines(w);
     for (int i = 0; i < PROTO_MAX_SANDBOXES && w->sandboxes.removing > 0; i++) {
         struct sandbox *s = w->sandboxes.slots[i];
         if (s != NULL && s->removal_tries > 0) try_removal(w, s);

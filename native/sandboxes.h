@@ -5,6 +5,7 @@
 #include "child.h"
 #include "contain.h"
 #include "loop.h"
+#include "message.h"
 #include <signal.h>
 #include <stdbool.h>
 
@@ -14,12 +15,24 @@ struct owed {
     uint32_t request;
 };
 
+/* A clone is no child of the warden: pause tells how it ended, its pidfd that it did. */
+enum clone_phase { CLONE_NONE, CLONE_ASKED, CLONE_LIVES };
+
+struct clone {
+    enum clone_phase phase;
+    struct sandbox *zygote; /* NULL once its sandbox is gone */
+    struct fork_times times;
+    struct failure failure; /* of its start; step NULL: none so far */
+    pid_t inner;            /* its pid as pause counts */
+    struct watch pidfd;
+    int64_t deadline_ms; /* for the start, and for pause's word after the end */
+    bool reported;       /* by pause */
+};
+
 struct sandbox {
-    char id[PROTO_MAX_ID + 1];
+    struct sandbox_spec spec;
     unsigned slot; /* place in the table, and of its uids */
     uint8_t state; /* PROTO_STATE_* */
-    struct cgroup_limits limits;
-    uint64_t open_files;
     struct namespaces ns;
     struct watch oom; /* readable when the group ran out of memory */
     bool was_oom;
@@ -30,9 +43,17 @@ struct sandbox {
     struct instance_ends ends;
     struct report report; /* what pid 1 told last */
     pid_t stage;          /* 0 once it is reaped */
-    pid_t pid;            /* of pid 1; kept after its end */
-    siginfo_t end;        /* of pid 1, once it is reaped; the stage may be reaped later */
-    bool announced;       /* tsfnd knows of the process, so it is told of its end */
+    pid_t pid;            /* of the program; kept after its end */
+    siginfo_t end;        /* of the program, once it is reaped; the stage may be reaped later */
+    bool started;         /* tsfnd knows of the process */
+    bool announced;       /* and is to be told of its end */
+
+    struct clone clone;
+
+    /* Of a zygote's sandbox. */
+    int channel;
+    struct watch pause;
+    int64_t progress_ms; /* when a fork of it last came to an end */
 
     /* The end. */
     struct owed removal; /* a destroy, or a create that failed */
@@ -44,8 +65,9 @@ struct sandboxes {
     struct sandbox *slots[PROTO_MAX_SANDBOXES];
     unsigned next; /* where the search for a free slot begins: uids are not used again at once */
     int count;
-    int removing; /* how many wait for another try */
-    pid_t *born;  /* shared with stages, by slot: a running pid 1, or 0 */
+    int removing;      /* how many wait for another try */
+    int waiting;       /* how many clones have a deadline */
+    struct born *born; /* shared with stages, by slot */
 };
 
 int sandboxes_open(struct sandboxes *table, struct failure *f);
@@ -54,14 +76,35 @@ struct sandbox *sandboxes_find(struct sandboxes *table, const char *id);
 /* Each of these sends the reply, now or later. */
 void sandbox_create(struct warden *w, const struct sandbox_spec *spec, struct owed owed);
 void sandbox_start(struct warden *w, struct sandbox *s, const struct program *program, struct owed owed);
+void sandbox_fork(struct warden *w, struct sandbox *s, struct sandbox *zygote,
+                  const struct sandbox_spec *claim, struct owed owed);
+void sandbox_reset(struct warden *w, struct sandbox *s, struct owed owed);
 void sandbox_destroy(struct warden *w, struct sandbox *s, struct owed owed);
 
-/* Every process of it, by SIGKILL. */
+/* Of its program, while that runs; otherwise 0. */
+pid_t sandbox_pid(const struct warden *w, const struct sandbox *s);
+struct sandbox_uids sandbox_uids(const struct warden *w, const struct sandbox *s);
+/* Every process of it, by SIGKILL; of a zygote's sandbox only the zygote, for the others are its clones'. */
 void sandbox_kill(struct warden *w, struct sandbox *s);
 /* A child of the warden was reaped: true if it was one of a sandbox. */
 bool sandboxes_child_ended(struct warden *w, const siginfo_t *info);
-/* Another try for the sandboxes whose groups were busy. */
+/* Another try for the sandboxes whose groups were busy; clones that are overdue. */
 void sandboxes_retry(struct warden *w);
 void sandboxes_destroy_all(struct warden *w);
+
+/* Between sandboxes.c and clones.c. */
+bool sandbox_alive(const struct warden *w, const struct sandbox *s);
+void sandbox_start_failed(struct warden *w, struct sandbox *s, const struct failure *f);
+void sandbox_reply_started(struct warden *w, struct sandbox *s, const struct writer *spans);
+/* No process of it is left. */
+void sandbox_all_gone(struct warden *w, struct sandbox *s);
+/* Pause has spoken, or its socket closed. */
+void clones_pause_ready(struct warden *w, struct watch *watch, uint32_t events);
+/* Pause is gone, and what was in its pid namespace went before it. */
+void clones_end_with_pause(struct warden *w, struct sandbox *zygote);
+void clones_check_deadlines(struct warden *w);
+/* Whoever is about to become a clone is told to give up. */
+void clone_cancel(struct sandbox *s);
+int64_t clock_now_ms(void);
 
 #endif

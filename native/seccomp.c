@@ -1,6 +1,6 @@
-/* Installs the instance filter. The list of calls is filter_list.h; filter_gen.c compiles it to the files in
- * filters/ ahead of time (docs/decisions/0002-filters-compiled-ahead.md). Runs in the process that becomes an
- * instance, as its last step before exec. */
+/* Installs a filter. The list of calls is filter_list.h; filter_gen.c compiles it to the files in filters/
+ * ahead of time (docs/decisions/0002-filters-compiled-ahead.md). Runs in the process that becomes an instance
+ * or a zygote, as its last step before exec, and in a clone before it returns to JavaScript. */
 #include "seccomp.h"
 
 #include <linux/filter.h>
@@ -11,33 +11,40 @@
 #include <unistd.h>
 
 #if defined(__x86_64__)
-#define FILTER_FILE "filters/instance.x86_64.bpf"
+#define ARCHITECTURE "x86_64"
 #elif defined(__aarch64__)
-#define FILTER_FILE "filters/instance.aarch64.bpf"
+#define ARCHITECTURE "aarch64"
 #else
 #error "no system call filter for this architecture: add it to filter_gen.c and run make filters"
 #endif
 
-__asm__(".pushsection .rodata\n"
-        ".balign 8\n"
-        ".hidden instance_filter\n"
-        ".globl instance_filter\n"
-        "instance_filter:\n"
-        ".incbin \"" FILTER_FILE "\"\n"
-        ".hidden instance_filter_end\n"
-        ".globl instance_filter_end\n"
-        "instance_filter_end:\n"
-        ".popsection\n");
+#define INCLUDE_FILTER(name)                                                                                 \
+    __asm__(".pushsection .rodata\n"                                                                         \
+            ".balign 8\n"                                                                                    \
+            ".hidden " #name "_filter\n"                                                                     \
+            ".globl " #name "_filter\n" #name "_filter:\n"                                                   \
+            ".incbin \"filters/" #name "." ARCHITECTURE ".bpf\"\n"                                           \
+            ".hidden " #name "_filter_end\n"                                                                 \
+            ".globl " #name "_filter_end\n" #name "_filter_end:\n"                                           \
+            ".popsection\n")
 
-extern const struct sock_filter instance_filter[];
-extern const struct sock_filter instance_filter_end[];
+INCLUDE_FILTER(instance);
+INCLUDE_FILTER(zygote);
 
-int seccomp_apply(struct failure *f) {
-    ptrdiff_t instructions = instance_filter_end - instance_filter;
+#define HIDDEN __attribute__((visibility("hidden")))
+extern const struct sock_filter instance_filter[] HIDDEN;
+extern const struct sock_filter instance_filter_end[] HIDDEN;
+extern const struct sock_filter zygote_filter[] HIDDEN;
+extern const struct sock_filter zygote_filter_end[] HIDDEN;
+
+int seccomp_apply(enum filter which, struct failure *f) {
+    const struct sock_filter *filter = which == FILTER_ZYGOTE ? zygote_filter : instance_filter;
+    const struct sock_filter *filter_end = which == FILTER_ZYGOTE ? zygote_filter_end : instance_filter_end;
+    ptrdiff_t instructions = filter_end - filter;
     struct sock_fprog program = {
         .len = (unsigned short)instructions,
         /* The kernel only reads it; its header forgot the const. */
-        .filter = (struct sock_filter *)(uintptr_t)instance_filter,
+        .filter = (struct sock_filter *)(uintptr_t)filter,
     };
 
     long done = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);

@@ -1,10 +1,15 @@
-/* The system call filter of an instance: an allow-list, made once by filter_gen.c, applied last. */
+/* System call filters: allow-lists, made ahead by filter_gen.c, applied last. */
 #ifndef TSFN_SECCOMP_H
 #define TSFN_SECCOMP_H
 
 #include "error.h"
 
+enum filter {
+    FILTER_INSTANCE,
+    FILTER_ZYGOTE /* that, and what the fork needs; the clone puts the other one on top */
+};
+
 /* Installs the filter for this machine's architecture on every thread. Needs no_new_privs. */
-int seccomp_apply(struct failure *f);
+int seccomp_apply(enum filter which, struct failure *f);
 
 #endif

@@ -5,9 +5,11 @@
 #include "textfile.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Far above what adduser, systemd (up to 0x1fffffff) and subordinate uids (up to 0x23c34600) hand out, and
@@ -52,6 +54,28 @@ int uid_block_claim(struct uid_block *block, struct failure *f) {
 
 uint32_t uid_range(const struct uid_block *block, unsigned slot) {
     return block->base + slot * PROTO_UIDS;
+}
+
+uid_t uid_zygote(const struct uid_block *block) {
+    return block->base + UIDS_PER_BLOCK - 1;
+}
+
+uid_t uid_pause(const struct uid_block *block) {
+    return block->base + UIDS_PER_BLOCK - 2;
+}
+
+/* Leaving uid 0 by the effective one alone empties the effective capabilities and keeps the permitted ones.
+ */
+int user_become_owner(uid_t owner, struct failure *f) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_setresgid, -1, owner, -1) < 0 || syscall(SYS_setresuid, -1, owner, -1) < 0)
+        return fail(f, "become the owner", "uid %u", owner);
+    if (syscall(SYS_capget, &header, sets) < 0) return fail(f, "become the owner", "capget");
+    for (int half = 0; half < _LINUX_CAPABILITY_U32S_3; half++)
+        sets[half].effective = sets[half].permitted;
+    if (syscall(SYS_capset, &header, sets) < 0) return fail(f, "become the owner", "capset");
+    return 0;
 }
 
 int user_map(pid_t pid, uint32_t base, struct failure *f) {

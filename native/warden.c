@@ -15,13 +15,14 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long tsfnd may take to end without its connection, and then the sandboxes to die. What remains is the
  * next start's to remove. */
 #define END_MS 10000
 #define RETRY_MS 2
+/* How often clones that are awaited are looked for. */
+#define OVERDUE_MS 50
 
 static void complain(const struct failure *f, const char *remedy) {
     fprintf(stderr, "warden: cannot %s: %s: %s; %s\n", f->step, f->detail, strerror(f->err), remedy);
@@ -119,14 +120,10 @@ static int start(struct warden *w, int state, struct failure *f) {
     return spawn_tsfnd(w, theirs, f);
 }
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
 static int once(struct warden *w, int timeout_ms, struct failure *f) {
-    int result = loop_once(w->loop, w, w->sandboxes.removing > 0 ? RETRY_MS : timeout_ms, f);
+    if (w->sandboxes.waiting > 0) timeout_ms = OVERDUE_MS;
+    if (w->sandboxes.removing > 0) timeout_ms = RETRY_MS;
+    int result = loop_once(w->loop, w, timeout_ms, f);
     sandboxes_retry(w);
     return result;
 }
@@ -137,18 +134,18 @@ static int serve(struct warden *w, struct failure *f) {
     while (w->tsfnd != 0 && !w->control.closed)
         if (once(w, -1, f) < 0) return -1;
     if (w->tsfnd != 0 && w->stop_signals == 0) forward_stop(w);
-    for (int64_t deadline = now_ms() + END_MS; w->tsfnd != 0;) {
+    for (int64_t deadline = clock_now_ms() + END_MS; w->tsfnd != 0;) {
         if (once(w, RETRY_MS, f) < 0) return -1;
-        if (now_ms() >= deadline && w->tsfnd != 0) kill(w->tsfnd, SIGKILL);
+        if (clock_now_ms() >= deadline && w->tsfnd != 0) kill(w->tsfnd, SIGKILL);
     }
     return 0;
 }
 
 static void end(struct warden *w) {
     struct failure f;
-    int64_t deadline = now_ms() + END_MS;
+    int64_t deadline = clock_now_ms() + END_MS;
     sandboxes_destroy_all(w);
-    while (w->sandboxes.count > 0 && now_ms() < deadline) {
+    while (w->sandboxes.count > 0 && clock_now_ms() < deadline) {
         if (once(w, RETRY_MS, &f) < 0) break;
     }
     if (cgroups_remove(&w->containment.cgroups, &f) < 0) complain(&f, "the next start removes it");

@@ -2,7 +2,16 @@
 // is gone, and destroy itself happens once, whoever asks for it and how often.
 
 import { TsfnError } from "../errors.ts";
-import type { Program, Sandbox, SandboxDescription, SandboxLimits, SandboxProcess, SandboxUsage } from "./sandbox.ts";
+import type {
+  ForkedProcess,
+  Program,
+  Sandbox,
+  SandboxClaim,
+  SandboxDescription,
+  SandboxLimits,
+  SandboxProcess,
+  SandboxUsage,
+} from "./sandbox.ts";
 
 export function guard(sandbox: Sandbox): Sandbox {
   return new GuardedSandbox(sandbox);
@@ -24,11 +33,18 @@ class GuardedSandbox implements Sandbox {
   }
 
   async start(program: Program): Promise<SandboxProcess> {
-    this.#mustBeAlive("start a program in");
-    if (this.#started)
-      throw new TsfnError("SANDBOX_FAILED", `start a program in sandbox ${this.id}: it has one already`);
-    this.#started = true;
+    this.#mustBeEmpty("start a program in");
     return this.#sandbox.start(program);
+  }
+
+  async fork(zygote: Sandbox, claim: SandboxClaim): Promise<ForkedProcess> {
+    this.#mustBeEmpty("fork a zygote into");
+    return this.#sandbox.fork(zygote, claim);
+  }
+
+  async resetLayer(): Promise<void> {
+    this.#mustBeAlive("reset the layer of");
+    return this.#sandbox.resetLayer();
   }
 
   async setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void> {
@@ -50,6 +66,12 @@ class GuardedSandbox implements Sandbox {
   destroy(): Promise<void> {
     this.#destroyed ??= this.#sandbox.destroy();
     return this.#destroyed;
+  }
+
+  #mustBeEmpty(action: string): void {
+    this.#mustBeAlive(action);
+    if (this.#started) throw new TsfnError("SANDBOX_FAILED", `${action} sandbox ${this.id}: it has a process already`);
+    this.#started = true;
   }
 
   #mustBeAlive(action: string): void {

@@ -4,13 +4,15 @@
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import { Readable } from "node:stream";
-import { type Exit, requests, type WardenClient } from "../warden/index.ts";
+import { type Exit, requests, type StartedProcess, type WardenClient, type WardenRequest } from "../warden/index.ts";
 import { guard } from "./guarded-sandbox.ts";
 import type {
   ExitReport,
+  ForkedProcess,
   NamespaceIds,
   Program,
   Sandbox,
+  SandboxClaim,
   SandboxDescription,
   SandboxFactory,
   SandboxLimits,
@@ -37,17 +39,15 @@ interface Made {
 class LinuxSandbox implements Sandbox {
   readonly id: string;
   readonly #warden: WardenClient;
-  readonly #spec: SandboxSpec;
   readonly #made: Made;
-  #limits: SandboxLimits;
+  #claim: SandboxClaim;
   #process: { readonly pid: number; readonly pidNamespace: number; readonly timeNamespace: number } | null = null;
 
   constructor(warden: WardenClient, spec: SandboxSpec, made: Made) {
     this.id = spec.id;
     this.#warden = warden;
-    this.#spec = spec;
     this.#made = made;
-    this.#limits = spec.limits;
+    this.#claim = spec;
   }
 
   describe(): SandboxDescription {
@@ -62,29 +62,29 @@ class LinuxSandbox implements Sandbox {
       },
       cgroups,
       uidBase,
-      limits: this.#limits,
-      layers: this.#spec.layers,
+      limits: this.#claim.limits,
+      layers: this.#claim.layers,
     };
   }
 
   async start(program: Program): Promise<SandboxProcess> {
-    const exited = Promise.withResolvers<ExitReport>();
-    this.#warden.onExit(this.id, (exit) => exited.resolve(reportOf(exit)));
-    const started = await this.#warden.request(requests.startInstance(this.id, program));
-    this.#process = started;
-    const [wire = -1, stdout = -1, stderr = -1] = started.descriptors ?? [];
-    return {
-      pid: started.pid,
-      wire: new Socket({ fd: wire, readable: true, writable: true }),
-      stdout: pipeEnd(stdout),
-      stderr: pipeEnd(stderr),
-      exited: exited.promise,
-    };
+    const { process } = await this.#run(requests.startInstance(this.id, program));
+    return process;
+  }
+
+  async fork(zygote: Sandbox, claim: SandboxClaim): Promise<ForkedProcess> {
+    this.#claim = claim;
+    const { process, started } = await this.#run(requests.forkInstance(this.id, zygote.id, claim));
+    return { ...process, spans: started.spans };
+  }
+
+  async resetLayer(): Promise<void> {
+    await this.#warden.request(requests.resetLayer(this.id));
   }
 
   async setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void> {
     await this.#warden.request(requests.setLimits(this.id, limits));
-    this.#limits = { ...this.#limits, ...limits };
+    this.#claim = { ...this.#claim, limits: { ...this.#claim.limits, ...limits } };
   }
 
   usage(): Promise<SandboxUsage> {
@@ -98,6 +98,24 @@ class LinuxSandbox implements Sandbox {
   async destroy(): Promise<void> {
     await this.#warden.request(requests.destroy(this.id));
     this.#warden.forget(this.id);
+  }
+
+  async #run<Started extends StartedProcess>(
+    request: WardenRequest<Started>,
+  ): Promise<{ readonly process: SandboxProcess; readonly started: Started }> {
+    const exited = Promise.withResolvers<ExitReport>();
+    this.#warden.onExit(this.id, (exit) => exited.resolve(reportOf(exit)));
+    const started = await this.#warden.request(request);
+    this.#process = started;
+    const [wire = -1, stdout = -1, stderr = -1] = started.descriptors ?? [];
+    const process = {
+      pid: started.pid,
+      wire: new Socket({ fd: wire, readable: true, writable: true }),
+      stdout: pipeEnd(stdout),
+      stderr: pipeEnd(stderr),
+      exited: exited.promise,
+    };
+    return { process, started };
   }
 }
 

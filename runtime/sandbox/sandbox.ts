@@ -18,13 +18,26 @@ export interface SandboxLimits {
   readonly openFiles: number;
 }
 
-export interface SandboxSpec {
-  /** `[a-z0-9-]{1,64}`, unique in the server; also the id of the instance that will live in it. */
-  readonly id: string;
+/** What makes a sandbox that of one version. */
+export interface SandboxClaim {
   readonly hostname: string;
   /** Topmost first. */
   readonly layers: readonly LayerDigest[];
   readonly limits: SandboxLimits;
+}
+
+/**
+ * Without layers the sandbox is generic: it has everything but a root, and waits for `fork` to be claimed, which brings the
+ * root and the final limits.
+ */
+export interface SandboxSpec extends SandboxClaim {
+  /** `[a-z0-9-]{1,64}`, unique in the server; also the id of the instance that will live in it. */
+  readonly id: string;
+  /**
+   * `instance` unless said otherwise. A zygote's program has one descriptor more, 4: the channel on which it waits to be
+   * forked (native/libtsfn.h, tsfn_zygote_wait).
+   */
+  readonly kind?: "instance" | "zygote";
 }
 
 export interface Program {
@@ -36,7 +49,7 @@ export interface Program {
   readonly cwd: string;
 }
 
-/** The process started in a sandbox; pid 1 of its pid namespace. */
+/** The process started in a sandbox; pid 1 of its pid namespace, unless it is a zygote. */
 export interface SandboxProcess {
   /** In the host's terms. */
   readonly pid: number;
@@ -44,8 +57,37 @@ export interface SandboxProcess {
   readonly wire: Socket;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** Resolves once, when every process of the sandbox is gone. Never rejects. */
+  /** Resolves once, when every process of the sandbox is gone; a zygote's, when that is. Never rejects. */
   readonly exited: Promise<ExitReport>;
+}
+
+/** A process that was forked. */
+export interface ForkedProcess extends SandboxProcess {
+  readonly spans: ForkSpans;
+}
+
+/**
+ * What the time of a fork went into, in order. `root` runs in the warden beside `take` to `fork`, so that only `wait` of it
+ * is felt.
+ */
+export interface ForkSpans {
+  /** Limits and descriptors, until the zygote is asked. */
+  readonly askUs: number;
+  /** The new writable layer, made and attached. */
+  readonly rootUs: number;
+  /** Until the zygote runs. */
+  readonly takeUs: number;
+  readonly cgroupUs: number;
+  readonly setnsUs: number;
+  /** Until the clone runs. */
+  readonly forkUs: number;
+  /** The clone waits for its root. */
+  readonly waitUs: number;
+  readonly procUs: number;
+  /** Descriptors, limits, uid, capabilities, system call filter. */
+  readonly lockUs: number;
+  /** The event loop; then JavaScript runs. */
+  readonly loopUs: number;
 }
 
 export interface ExitReport {
@@ -96,11 +138,28 @@ export interface Sandbox {
   describe(): SandboxDescription;
   /** Once per sandbox in this release. @throws TsfnError SANDBOX_FAILED with the failing step. */
   start(program: Program): Promise<SandboxProcess>;
+  /**
+   * Forks the process of a zygote's sandbox into this one, which is claimed by it: once, instead of `start`. Limits that are
+   * those it was made with cost nothing. What the zygote's process had open is /dev/null in the clone.
+   * @throws TsfnError SANDBOX_FAILED with the failing step; nothing runs then, and the sandbox is to be destroyed.
+   */
+  fork(zygote: Sandbox, claim: SandboxClaim): Promise<ForkedProcess>;
+  /**
+   * A fresh writable layer under the running instance, whatever the old one held. Its root moves along; a working directory
+   * below / and open files stay in the old layer, so the instance must chdir.
+   */
+  resetLayer(): Promise<void>;
   setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void>;
   usage(): Promise<SandboxUsage>;
-  /** Ends every process at once (SIGKILL); `SandboxProcess.exited` tells when they are gone. */
+  /**
+   * Ends every process at once (SIGKILL); `SandboxProcess.exited` tells when they are gone. Of a zygote's sandbox only the
+   * zygote: clones live on.
+   */
   kill(): Promise<void>;
-  /** Kills what runs and removes every kernel object. Idempotent; resolves when nothing is left. */
+  /**
+   * Kills what runs and removes every kernel object. Idempotent; resolves when nothing is left. With a zygote's sandbox every
+   * clone of it ends.
+   */
   destroy(): Promise<void>;
 }
 

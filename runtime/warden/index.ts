@@ -1,4 +1,11 @@
 // Front page of runtime/warden: the daemon's way to the root helper.
 export { connectWarden, type WardenClient, type WardenSockets } from "./client.ts";
 export { proto } from "./protocol.ts";
-export { type Exit, type KernelFeature, type ListedSandbox, requests } from "./requests.ts";
+export {
+  type Exit,
+  type KernelFeature,
+  type ListedSandbox,
+  requests,
+  type StartedProcess,
+  type WardenRequest,
+} from "./requests.ts";

@@ -13,6 +13,23 @@ export const proto = {
   KILL: 6,
   DESTROY: 7,
   LIST: 8,
+  INSTANCE_FORK: 9,
+  LAYER_RESET: 10,
+
+  SPANS: 10,
+  SPAN_ASK: 0,
+  SPAN_ROOT: 1,
+  SPAN_TAKE: 2,
+  SPAN_CGROUP: 3,
+  SPAN_SETNS: 4,
+  SPAN_FORK: 5,
+  SPAN_WAIT: 6,
+  SPAN_PROC: 7,
+  SPAN_LOCK: 8,
+  SPAN_LOOP: 9,
+
+  KIND_INSTANCE: 0,
+  KIND_ZYGOTE: 1,
 
   EXITED: 64,
 
@@ -47,6 +64,11 @@ export interface Message {
 export class Writer {
   #bytes = Buffer.allocUnsafe(1_024);
   #used = headerBytes;
+
+  u8(value: number): this {
+    this.#bytes.writeUInt8(value, this.#room(1));
+    return this;
+  }
 
   u64(value: number): this {
     this.#bytes.writeBigUInt64LE(BigInt(value), this.#room(8));

@@ -1,6 +1,14 @@
 // Every verb of the warden as a request: how it is written and how its reply is read. client.ts sends them.
 
-import type { NamespaceIds, Program, SandboxLimits, SandboxSpec, SandboxUsage } from "../sandbox/index.ts";
+import type {
+  ForkSpans,
+  NamespaceIds,
+  Program,
+  SandboxClaim,
+  SandboxLimits,
+  SandboxSpec,
+  SandboxUsage,
+} from "../sandbox/index.ts";
 import { proto, type Reader, Writer } from "./protocol.ts";
 
 /** A question to the warden; `Reply` is what it answers with. */
@@ -30,6 +38,10 @@ export interface StartedProcess {
   readonly timeNamespace: number;
 }
 
+export interface ForkedProcess extends StartedProcess {
+  readonly spans: ForkSpans;
+}
+
 export interface ListedSandbox {
   readonly id: string;
   readonly pid: number;
@@ -57,10 +69,10 @@ export const requests = {
   createSandbox: (spec: SandboxSpec): WardenRequest<CreatedSandbox> =>
     request(
       proto.SANDBOX_CREATE,
-      writeLimits(new Writer().string(spec.id).string(spec.hostname).list(spec.layers), spec.limits)
-        .u64(spec.limits.diskBytes)
-        .u64(spec.limits.diskInodes)
-        .u64(spec.limits.openFiles),
+      writeClaim(
+        new Writer().string(spec.id).u8(spec.kind === "zygote" ? proto.KIND_ZYGOTE : proto.KIND_INSTANCE),
+        spec,
+      ),
       (body) => ({
         uidBase: body.u32(),
         namespaces: {
@@ -87,6 +99,18 @@ export const requests = {
     ),
     descriptors: 3,
   }),
+
+  forkInstance: (id: string, zygoteId: string, claim: SandboxClaim): WardenRequest<ForkedProcess> => ({
+    ...request(proto.INSTANCE_FORK, writeClaim(new Writer().string(id).string(zygoteId), claim), (body) => ({
+      pid: body.u32(),
+      pidNamespace: body.u64(),
+      timeNamespace: body.u64(),
+      spans: readSpans(body.list(() => body.u32())),
+    })),
+    descriptors: 3,
+  }),
+
+  resetLayer: (id: string): WardenRequest<void> => request(proto.LAYER_RESET, new Writer().string(id), () => undefined),
 
   setLimits: (id: string, limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): WardenRequest<void> =>
     request(proto.LIMITS_SET, writeLimits(new Writer().string(id), limits), () => undefined),
@@ -129,6 +153,29 @@ const sandboxStates = ["empty", "running", "exited", "destroying"] as const;
 
 function request<Reply>(verb: number, body: Writer, reply: (body: Reader) => Reply): WardenRequest<Reply> {
   return { verb, body, reply, descriptors: 0 };
+}
+
+function readSpans(us: readonly number[]): ForkSpans {
+  const at = (index: number): number => us[index] ?? 0;
+  return {
+    askUs: at(proto.SPAN_ASK),
+    rootUs: at(proto.SPAN_ROOT),
+    takeUs: at(proto.SPAN_TAKE),
+    cgroupUs: at(proto.SPAN_CGROUP),
+    setnsUs: at(proto.SPAN_SETNS),
+    forkUs: at(proto.SPAN_FORK),
+    waitUs: at(proto.SPAN_WAIT),
+    procUs: at(proto.SPAN_PROC),
+    lockUs: at(proto.SPAN_LOCK),
+    loopUs: at(proto.SPAN_LOOP),
+  };
+}
+
+function writeClaim(body: Writer, { hostname, layers, limits }: SandboxClaim): Writer {
+  return writeLimits(body.string(hostname).list(layers), limits)
+    .u64(limits.diskBytes)
+    .u64(limits.diskInodes)
+    .u64(limits.openFiles);
 }
 
 function writeLimits(body: Writer, limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Writer {

@@ -130,9 +130,9 @@ export function addLayer(dataDir: string, digest: string, fill: (directory: stri
 let made = 0;
 export function spec(changes: Partial<Omit<SandboxSpec, "limits">> & Partial<SandboxSpec["limits"]> = {}): SandboxSpec {
   made += 1;
-  const { id = `test-${made}`, hostname = "tested", layers = [layer], ...limits } = changes;
+  const { id = `test-${made}`, kind = "instance", hostname = "tested", layers = [layer], ...limits } = changes;
   const usual = { memoryBytes: 64 << 20, cpus: 1, pids: 16, diskBytes: 8 << 20, diskInodes: 512, openFiles: 256 };
-  return { id, hostname, layers, limits: { ...usual, ...limits } };
+  return { id, kind, hostname, layers, limits: { ...usual, ...limits } };
 }
 
 export function inside(...args: readonly string[]): Program {

@@ -39,7 +39,7 @@ static void sweep(void) {
 int main(int argc, char **argv) {
     struct failure f;
 
-    if (caps_no_new_privs(&f) < 0 || seccomp_apply(&f) < 0) {
+    if (caps_no_new_privs(&f) < 0 || seccomp_apply(FILTER_INSTANCE, &f) < 0) {
         fprintf(stderr, "%s: %s: %s\n", f.step, f.detail, strerror(f.err));
         return 1;
     }

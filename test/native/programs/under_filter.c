@@ -10,7 +10,7 @@ int main(int argc, char **argv) {
     struct failure f;
 
     if (argc < 2) return 2;
-    if (caps_no_new_privs(&f) < 0 || seccomp_apply(&f) < 0) {
+    if (caps_no_new_privs(&f) < 0 || seccomp_apply(FILTER_INSTANCE, &f) < 0) {
         fprintf(stderr, "%s: %s: %s\n", f.step, f.detail, strerror(f.err));
         return 1;
     }

@@ -1,0 +1,42 @@
+/* From the zygote's fork to the first line of JavaScript in the clone. Runs in libtsfn: in the zygote's
+ * helper, then in the clone, both with one thread. */
+#ifndef TSFN_CLONE_H
+#define TSFN_CLONE_H
+
+#include "error.h"
+#include "zygote.h"
+
+/* One packet of the channel. */
+struct job {
+    struct fork_request request;
+    int fds[FORK_MOST_FDS]; /* enum fork_fd */
+    int count;
+    uint64_t marks[MARK_COUNT];
+};
+
+#define MOST_HELD 1024
+#define STANDARD_FDS 4
+
+/* What the zygote has open. */
+struct held {
+    int fds[MOST_HELD];
+    int count;
+    int flags[STANDARD_FDS];
+};
+
+/* libuv's, found in the running Node: its headers and its library are not needed to build tsfn. */
+struct event_loop {
+    void *(*default_loop)(void);
+    int (*fork)(void *loop);
+};
+/* 0 or -ENOSYS. */
+int event_loop_find(struct event_loop *loop);
+
+/* In the helper: into the control groups and the namespaces; every descriptor of the zygote is replaced. */
+int clone_prepare(struct job *job, const struct held *held, struct failure *f);
+/* Tells the warden; best effort. */
+void clone_failed(const struct job *job, const struct failure *f);
+/* In the clone: waits for its root and closes every lock behind itself. 0; a clone that cannot ends. */
+int clone_become(struct job *job, const struct held *held, const struct event_loop *loop);
+
+#endif

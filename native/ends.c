@@ -1,0 +1,60 @@
+/* The warden: what connects a process in a sandbox with the world. */
+#include "ends.h"
+#include "fds.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int open_pipe(int *reader, int *writer, uid_t owner, struct failure *f) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) return fail(f, "make pipes", "pipe2");
+    *reader = ends[0];
+    *writer = ends[1];
+    /* Whoever opens /dev/stdout opens the pipe anew, and then its owner counts. */
+    if (fchown(*writer, owner, owner) < 0) return fail(f, "make pipes", "fchown");
+    return 0;
+}
+
+static int open_socket(int *ours, int *theirs, int type, const char *what, struct failure *f) {
+    int ends[2];
+    if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) < 0) return fail(f, "make sockets", "%s", what);
+    *ours = ends[0];
+    *theirs = ends[1];
+    return 0;
+}
+
+static int open_status(struct instance_ends *ours, struct guest_ends *theirs, enum status_kind kind,
+                       struct failure *f) {
+    int on = 1;
+    if (kind == STATUS_PIPE) {
+        if (open_pipe(&ours->status, &theirs->status, 0, f) < 0) return -1;
+    } else if (open_socket(&ours->status, &theirs->status, SOCK_SEQPACKET, "status", f) < 0) {
+        return -1;
+    } else if (setsockopt(ours->status, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) {
+        return fail(f, "make sockets", "status");
+    }
+    return fcntl(ours->status, F_SETFL, O_NONBLOCK) < 0 ? fail(f, "make pipes", "status") : 0;
+}
+
+int ends_open(struct instance_ends *ours, struct guest_ends *theirs, enum status_kind kind, uid_t owner,
+              struct failure *f) {
+    if (open_socket(&ours->wire, &theirs->wire, SOCK_STREAM, "wire", f) < 0) return -1;
+    if (open_pipe(&ours->out, &theirs->out, owner, f) < 0) return -1;
+    if (open_pipe(&ours->err, &theirs->err, owner, f) < 0) return -1;
+    return open_status(ours, theirs, kind, f);
+}
+
+void ends_close(struct instance_ends *ours) {
+    fd_close(&ours->status);
+    fd_close(&ours->wire);
+    fd_close(&ours->out);
+    fd_close(&ours->err);
+}
+
+void guest_ends_close(struct guest_ends *theirs) {
+    fd_close(&theirs->status);
+    fd_close(&theirs->wire);
+    fd_close(&theirs->out);
+    fd_close(&theirs->err);
+}

@@ -1,0 +1,34 @@
+/* The descriptors between tsfnd and one process in a sandbox: wire, stdout, stderr, and the status over which
+ * the warden learns how its start goes. */
+#ifndef TSFN_ENDS_H
+#define TSFN_ENDS_H
+
+#include "error.h"
+#include <sys/types.h>
+
+/* The warden's ends. All close-on-exec. */
+struct instance_ends {
+    int status; /* non-blocking; its end is the moment of exec, or of death */
+    int wire, out, err;
+};
+
+/* The other ends, for the process. */
+struct guest_ends {
+    int status, wire, out, err;
+};
+
+#define NO_ENDS                                                                                              \
+    { -1, -1, -1, -1 }
+
+enum status_kind {
+    STATUS_PIPE,  /* from the process to the warden: struct report */
+    STATUS_SOCKET /* packets both ways, which tell who sends them: a clone's */
+};
+
+/* `owner` is whom the process runs as, in the host's terms. On failure what was made is still in both. */
+int ends_open(struct instance_ends *ours, struct guest_ends *theirs, enum status_kind kind, uid_t owner,
+              struct failure *f);
+void ends_close(struct instance_ends *ours);
+void guest_ends_close(struct guest_ends *theirs);
+
+#endif
