@@ -42,7 +42,12 @@ void floor_start(struct floor_time *spent) {
     *spent = (struct floor_time){.wall_ns = -wall_ns(), .cpu_ns = -cpu_ns()};
 }
 
+void floor_ready(struct floor_time *spent) {
+    spent->ready_ns = spent->wall_ns + wall_ns();
+}
+
 void floor_stop(struct floor_time *spent) {
+    if (spent->ready_ns == 0) floor_ready(spent);
     spent->wall_ns += wall_ns();
     spent->cpu_ns += cpu_ns();
 }
@@ -72,8 +77,8 @@ static void run_named(const char *name) {
         if (strcmp(name, floors[i].name) != 0) continue;
         struct floor_time spent;
         floors[i].run(&spent);
-        printf("{\"floor\":\"%s\",\"wallUs\":%.3f,\"cpuUs\":%.3f}\n", name, (double)spent.wall_ns / 1000,
-               (double)spent.cpu_ns / 1000);
+        printf("{\"floor\":\"%s\",\"wallUs\":%.3f,\"readyUs\":%.3f,\"cpuUs\":%.3f}\n", name,
+               (double)spent.wall_ns / 1000, (double)spent.ready_ns / 1000, (double)spent.cpu_ns / 1000);
         return;
     }
     fprintf(stderr, "floor: there is no floor \"%s\"; wanted L1, L2, L3, L5, L7 or L8\n", name);

@@ -24,7 +24,8 @@ struct floor_options {
 
 struct floor_time {
     int64_t wall_ns;
-    int64_t cpu_ns; /* user and system, of this process and its children */
+    int64_t ready_ns; /* until the work was there to be used; what is taken down comes later */
+    int64_t cpu_ns;   /* user and system, of this process and its children */
 };
 
 /* One kind of round. */
@@ -37,6 +38,8 @@ noreturn void floor_fail(const char *what);
 /* Fails when `result` is negative; returns it otherwise. */
 int floor_check(int result, const char *what);
 void floor_start(struct floor_time *spent);
+void floor_ready(struct floor_time *spent);
+/* Ready, too, where nobody said so earlier. */
 void floor_stop(struct floor_time *spent);
 /* Waits for a child that must end with status 0. */
 void floor_reap(pid_t child);

@@ -23,6 +23,8 @@ export interface FloorModel {
 
 export interface FloorTime {
   readonly wallMs: number;
+  /** Until what the round makes could be used; the rest takes it down. */
+  readonly readyMs: number;
   readonly cpuMs: number;
 }
 
@@ -61,8 +63,8 @@ export function startFloor(owner: AsyncDisposableStack, model: FloorModel): Floo
   };
   return {
     async round(name) {
-      const { wallUs, cpuUs } = await ask<{ wallUs: number; cpuUs: number }>(name);
-      return { wallMs: wallUs / 1_000, cpuMs: cpuUs / 1_000 };
+      const { wallUs, readyUs, cpuUs } = await ask<{ wallUs: number; readyUs: number; cpuUs: number }>(name);
+      return { wallMs: wallUs / 1_000, readyMs: readyUs / 1_000, cpuMs: cpuUs / 1_000 };
     },
     cloneMemory: () => ask("L8"),
     async hold(look) {

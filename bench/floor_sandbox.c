@@ -101,6 +101,7 @@ void floor_sandbox(struct floor_time *spent) {
     int talk;
     floor_start(spent);
     pid_t child = make_child(&talk);
+    floor_ready(spent);
     close(talk);
     floor_reap(child);
     floor_cgroups_destroy();

@@ -36,6 +36,7 @@ void floor_round_trip(struct floor_time *spent) {
     floor_stop(&whole);
     floor_memory_keep_out_of_forks(false);
     spent->wall_ns /= FLOOR_TRIPS;
+    spent->ready_ns /= FLOOR_TRIPS;
     /* The child's time is known once it is reaped; the fork drowns in so many trips. */
     spent->cpu_ns = whole.cpu_ns / FLOOR_TRIPS;
 }

@@ -1,0 +1,54 @@
+// Draws one cold start as a picture: a bar per stage, from when to when, coloured by who does the work. Plain SVG that
+// reads on light and on dark paper.
+
+export interface Stage {
+  readonly name: string;
+  readonly by: "tsfnd" | "warden" | "zygote" | "clone";
+  readonly startMs: number;
+  readonly durationMs: number;
+}
+
+const colours = { tsfnd: "#4f7cac", warden: "#c0563f", zygote: "#d9a441", clone: "#5b8c5a" } as const;
+const size = { width: 860, labels: 130, right: 90, row: 22, bar: 14, top: 58 } as const;
+
+/** @param title one line; @param totalMs the end of the axis */
+export function drawWaterfall(title: string, stages: readonly Stage[], totalMs: number): string {
+  const height = size.top + stages.length * size.row + 34;
+  const x = (ms: number) => size.labels + (ms / totalMs) * (size.width - size.labels - size.right);
+  const lines = [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${height}" font-family="sans-serif" font-size="12" fill="#808080">`,
+    `<title>${escaped(title)}</title>`,
+    `<text x="8" y="20" font-size="14">${escaped(title)}</text>`,
+    ...Object.entries(colours).flatMap(([name, colour], index) => [
+      `<rect x="${8 + index * 90}" y="32" width="10" height="10" fill="${colour}"/>`,
+      `<text x="${22 + index * 90}" y="41">${name}</text>`,
+    ]),
+    ...ticks(totalMs).flatMap((ms) => [
+      `<line x1="${x(ms).toFixed(1)}" x2="${x(ms).toFixed(1)}" y1="${size.top - 6}" y2="${height - 26}" stroke="#80808040"/>`,
+      `<text x="${x(ms).toFixed(1)}" y="${height - 10}" text-anchor="middle">${ms} ms</text>`,
+    ]),
+    ...stages.flatMap(({ name, by, startMs, durationMs }, index) => {
+      const y = size.top + index * size.row;
+      const width = Math.max(1.5, x(startMs + durationMs) - x(startMs));
+      return [
+        `<text x="8" y="${y + 11}">${escaped(name)}</text>`,
+        `<rect x="${x(startMs).toFixed(1)}" y="${y}" width="${width.toFixed(1)}" height="${size.bar}" rx="2" fill="${colours[by]}"/>`,
+        `<text x="${(x(startMs) + width + 5).toFixed(1)}" y="${y + 11}">${durationMs.toFixed(2)}</text>`,
+      ];
+    }),
+    "</svg>",
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** Round numbers, about six of them. */
+function ticks(totalMs: number): number[] {
+  const rough = totalMs / 6;
+  const magnitude = 10 ** Math.floor(Math.log10(rough));
+  const step = ([1, 2, 5, 10].find((factor) => factor * magnitude >= rough) ?? 10) * magnitude;
+  return Array.from({ length: Math.floor(totalMs / step) + 1 }, (_, index) => Number((index * step).toPrecision(6)));
+}
+
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+}
