@@ -17,10 +17,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-int event_loop_find(struct event_loop *loop) {
-    *(void **)&loop->default_loop = dlsym(RTLD_DEFAULT, "uv_default_loop");
-    *(void **)&loop->fork = dlsym(RTLD_DEFAULT, "uv_loop_fork");
-    return loop->default_loop == NULL || loop->fork == NULL ? -ENOSYS : 0;
+int node_parts_find(struct node_parts *node) {
+    *(void **)&node->default_loop = dlsym(RTLD_DEFAULT, "uv_default_loop");
+    *(void **)&node->loop_fork = dlsym(RTLD_DEFAULT, "uv_loop_fork");
+    if (node->default_loop == NULL || node->loop_fork == NULL) return -ENOSYS;
+    return ending_find(&node->ending);
 }
 
 /* --- in the helper -----------------------------------------------------------------------------------------
@@ -132,14 +133,14 @@ static int find_namespaces(struct fork_report *report, struct failure *f) {
     return 0;
 }
 
-static int renew_loop(const struct event_loop *loop, struct failure *f) {
-    int result = loop->fork(loop->default_loop());
+static int renew_loop(const struct node_parts *node, struct failure *f) {
+    int result = node->loop_fork(node->default_loop());
     if (result == 0) return 0;
     errno = -result;
     return fail(f, "renew the event loop", "uv_loop_fork");
 }
 
-static int become_steps(struct job *job, const struct held *held, const struct event_loop *loop,
+static int become_steps(struct job *job, const struct held *held, const struct node_parts *node,
                         struct fork_report *report, struct failure *f) {
     const struct locks locks = {.uid = PROTO_FUNCTION_UID,
                                 .open_files = job->request.open_files,
@@ -153,19 +154,20 @@ static int become_steps(struct job *job, const struct held *held, const struct e
     job->marks[MARK_PROC] = fork_now_ns();
     if (place_descriptors(job, held, f) < 0 || locks_close(&locks, f) < 0) return -1;
     job->marks[MARK_LOCKED] = fork_now_ns();
-    if (renew_loop(loop, f) < 0) return -1;
+    if (renew_loop(node, f) < 0) return -1;
     job->marks[MARK_LOOPED] = fork_now_ns();
     return 0;
 }
 
-int clone_become(struct job *job, const struct held *held, const struct event_loop *loop) {
+int clone_become(struct job *job, const struct held *held, const struct node_parts *node) {
     struct fork_report report = {.err = 0};
     struct failure f;
-    if (become_steps(job, held, loop, &report, &f) < 0) {
+    if (become_steps(job, held, node, &report, &f) < 0) {
         clone_failed(job, &f);
         _exit(1);
     }
     memcpy(report.marks, job->marks, sizeof report.marks);
+    ending_set(&node->ending);
     if (send(job->fds[FORK_STATUS], &report, sizeof report, MSG_NOSIGNAL) < 0) _exit(1);
     fd_close(&job->fds[FORK_STATUS]);
     return 0;

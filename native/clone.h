@@ -3,6 +3,7 @@
 #ifndef TSFN_CLONE_H
 #define TSFN_CLONE_H
 
+#include "ending.h"
 #include "error.h"
 #include "zygote.h"
 
@@ -24,19 +25,20 @@ struct held {
     int flags[STANDARD_FDS];
 };
 
-/* libuv's, found in the running Node: its headers and its library are not needed to build tsfn. */
-struct event_loop {
+/* Found in the running Node: its headers are not needed to build tsfn. */
+struct node_parts {
     void *(*default_loop)(void);
-    int (*fork)(void *loop);
+    int (*loop_fork)(void *loop);
+    struct ending ending;
 };
 /* 0 or -ENOSYS. */
-int event_loop_find(struct event_loop *loop);
+int node_parts_find(struct node_parts *node);
 
 /* In the helper: into the control groups and the namespaces; every descriptor of the zygote is replaced. */
 int clone_prepare(struct job *job, const struct held *held, struct failure *f);
 /* Tells the warden; best effort. */
 void clone_failed(const struct job *job, const struct failure *f);
 /* In the clone: waits for its root and closes every lock behind itself. 0; a clone that cannot ends. */
-int clone_become(struct job *job, const struct held *held, const struct event_loop *loop);
+int clone_become(struct job *job, const struct held *held, const struct node_parts *node);
 
 #endif

@@ -111,14 +111,14 @@ static bool fork_clone(struct job *job, const struct held *held) {
 int tsfn_zygote_wait(int channel) {
     struct held held;
     struct job job;
-    struct event_loop loop;
-    int result = event_loop_find(&loop);
+    struct node_parts node;
+    int result = node_parts_find(&node);
     if (result == 0) result = let_memory_cross();
     if (result == 0) result = find_descriptors(&held);
     while (result == 0) {
         result = receive(channel, &job);
         if (result < 0) break;
-        if (fork_clone(&job, &held)) return clone_become(&job, &held, &loop);
+        if (fork_clone(&job, &held)) return clone_become(&job, &held, &node);
         close_job(&job);
     }
     return result;
