@@ -17,6 +17,7 @@ import * as crypto from "node:crypto";
 import { readlinkSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { once } from "node:events";
+import { pid as importedPid } from "node:process";
 import { onFork } from "tsfn";
 
 const older = createContext({});
@@ -57,7 +58,7 @@ const take = `
     token,
     instance: process.env.TSFN_INSTANCE_ID,
   };
-  const pid = { told: process.pid, real: Number(readlinkSync("/proc/self")), parent: process.ppid };
+  const pid = { told: process.pid, imported: importedPid, real: Number(readlinkSync("/proc/self")), parent: process.ppid };
   const originIsOwn = typeof loadedAtMs === "undefined" || performance.timeOrigin >= loadedAtMs;
 `;
 
@@ -111,7 +112,7 @@ for (const [prefork, how, load, answer, count] of cases) {
           if (other !== undefined) repeated.push(`${name} of ${nonce} is ${other}: ${value}`);
           seen.set(value, `${name} of ${nonce}`);
         }
-        t.deepEqual(document.pid, { told: 1, real: 1, parent: 0 });
+        t.deepEqual(document.pid, { told: 1, imported: 1, real: 1, parent: 0 });
         t.true(document.originIsOwn, "performance.timeOrigin is the clone's");
         t.is(document.workerPid, 1);
       },
