@@ -106,17 +106,20 @@ int cgroup_join(const struct cgroups *c, const char *name, struct failure *f) {
 
 /* `tasks` for the same reason as above; the v2 tree has no file for one thread. */
 int cgroup_open_doors(const struct cgroups *c, const char *name, int *doors, struct failure *f) {
+    int count = 0;
     for (int i = 0; i < c->count; i++) {
+        const struct cgroup_tree *tree = &c->trees[i];
         char path[128];
-        snprintf(path, sizeof path, "%s/%s", name, c->trees[i].v2 ? "cgroup.procs" : "tasks");
-        doors[i] = openat(c->trees[i].parent, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (doors[i] >= 0) continue;
-        fail(f, "open cgroup", "%s/…/%s", c->trees[i].mount, path);
-        while (i-- > 0)
-            fd_close(&doors[i]);
+        if (tree->controllers == 0) continue;
+        snprintf(path, sizeof path, "%s/%s", name, tree->v2 ? "cgroup.procs" : "tasks");
+        doors[count] = openat(tree->parent, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (doors[count++] >= 0) continue;
+        fail(f, "open cgroup", "%s/…/%s", tree->mount, path);
+        while (count-- > 0)
+            fd_close(&doors[count]);
         return -1;
     }
-    return c->count;
+    return count;
 }
 
 int cgroup_kill(const struct cgroups *c, const char *name) {

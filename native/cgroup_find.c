@@ -61,7 +61,7 @@ static void keep_tree(struct cgroups *c, const struct mount_line *mount, bool v2
     if (!v2 && (tree.controllers & CGROUP_DEVICES) && c->devices.mount[0] == '\0') c->devices = tree;
     for (int i = 0; i < c->count; i++)
         tree.controllers &= ~c->trees[i].controllers;
-    bool useful = tree.controllers & (CGROUP_MEMORY | CGROUP_CPU | CGROUP_PIDS);
+    bool useful = tree.controllers & (CGROUP_MEMORY | CGROUP_CPU | CGROUP_PIDS | CGROUP_CPUACCT);
     if ((!useful && !v2) || (v2 && c->v2 >= 0) || c->count == CGROUP_MOST_TREES) return;
     if (v2) c->v2 = c->count;
     c->trees[c->count++] = tree;

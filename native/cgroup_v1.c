@@ -65,8 +65,11 @@ void cgroup_v1_usage_read(int dir, unsigned controllers, struct cgroup_usage *us
         usage->oom_kills = text_read_field(dir, "memory.oom_control", "oom_kill");
     }
     if (controllers & CGROUP_PIDS) usage->pids = text_read_number(dir, "pids.current");
-    /* Only where it is mounted with cpu, and then it is better than nothing: the v2 tree overwrites it. */
-    if (controllers & CGROUP_CPUACCT) usage->cpu_us = text_read_number(dir, "cpuacct.usage") / 1000;
+    if (controllers & CGROUP_CPUACCT) {
+        /* A v2 tree knows it, too, but not of a clone. */
+        uint64_t us = text_read_number(dir, "cpuacct.usage") / 1000;
+        if (us > usage->cpu_us) usage->cpu_us = us;
+    }
 }
 
 int cgroup_v1_devices_allow(int dir, struct failure *f) {

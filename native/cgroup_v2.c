@@ -27,7 +27,8 @@ int cgroup_v2_limits_set(int dir, unsigned controllers, const struct cgroup_limi
 }
 
 void cgroup_v2_usage_read(int dir, unsigned controllers, struct cgroup_usage *usage) {
-    usage->cpu_us = text_read_field(dir, "cpu.stat", "usage_usec");
+    uint64_t us = text_read_field(dir, "cpu.stat", "usage_usec");
+    if (us > usage->cpu_us) usage->cpu_us = us;
     if (controllers & CGROUP_MEMORY) {
         usage->memory_bytes = text_read_number(dir, "memory.current");
         uint64_t peak = text_read_number(dir, "memory.peak"); /* since Linux 5.19 */

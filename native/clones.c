@@ -6,6 +6,7 @@
 #include "warden.h"
 #include "zygote.h"
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -181,8 +182,8 @@ static void fork_done(struct warden *w, struct sandbox *s, const struct fork_rep
     cleanup_writer struct writer spans = {0};
     if (hold(w, s, pid, &f) < 0) {
         s->clone.failure = f;
-        cgroup_kill(&w->containment.cgroups, s->spec.id);
-        return; /* its end follows */
+        if (is_of_sandbox(pid, s)) kill(pid, SIGKILL);
+        return; /* the end of the status follows */
     }
     settle(w, s);
     s->clone.phase = CLONE_LIVES;
@@ -298,7 +299,6 @@ static void fork_overdue(struct warden *w, struct sandbox *s, int64_t now) {
         fail(&s->clone.failure, "fork the zygote", "it did nothing for %d ms and is ended", MOST_FORK_MS);
     await(w, s, MOST_FORK_MS);
     clone_cancel(s);
-    cgroup_kill(&w->containment.cgroups, s->spec.id);
     if (zygote != NULL) sandbox_kill(w, zygote);
 }
 

@@ -241,8 +241,9 @@ static void kill_all(struct warden *w, struct sandbox *s) {
      * numbers are still theirs. The stage first: once the signal waits for it, it forks nobody any more. */
     if (killed < 0 && s->stage != 0) kill(s->stage, SIGKILL);
     if (killed < 0 && born->program != 0) kill(born->program, SIGKILL);
-    if (born->pause != 0) kill(born->pause, SIGKILL);
-    if (killed < 0 && s->clone.pidfd.fd >= 0) pidfd_send_signal(s->clone.pidfd.fd, SIGKILL, NULL, 0);
+    if (killed < 0 && born->pause != 0) kill(born->pause, SIGKILL);
+    /* Not in the v2 tree unless that has the limits (cgroup_open_doors). */
+    if (s->clone.pidfd.fd >= 0) pidfd_send_signal(s->clone.pidfd.fd, SIGKILL, NULL, 0);
 }
 
 void sandbox_kill(struct warden *w, struct sandbox *s) {
