@@ -1,0 +1,86 @@
+// A real zygote under a test's real warden: Node in a sandbox of its own, and clones that are told what to do.
+
+import { copyFileSync, mkdirSync } from "node:fs";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { copyHostFiles, findGuestLibraries, findHostFiles } from "../../runtime/layers/host-files.ts";
+import type { ForkedProcess, Sandbox, SandboxClaim, SandboxProcess } from "../../runtime/sandbox/index.ts";
+import { root } from "../architecture/tree.ts";
+import { spec, type TestWarden } from "./warden.ts";
+
+const layer = "c".repeat(64);
+const limits = { memoryBytes: 256 << 20, cpus: 2, pids: 64, diskBytes: 8 << 20, diskInodes: 512, openFiles: 256 };
+const claim: SandboxClaim = { hostname: "claimed", layers: [layer], limits };
+
+export interface TestZygote {
+  readonly sandbox: Sandbox;
+  readonly process: SandboxProcess;
+  /** Into a generic sandbox of its own. */
+  fork(changes?: Partial<SandboxClaim>): Promise<Clone>;
+}
+
+export interface Clone {
+  readonly sandbox: Sandbox;
+  readonly process: ForkedProcess;
+  /** One word of fixtures/zygote.cjs, and its answer. */
+  ask(word: string): Promise<string>;
+  tell(word: string): void;
+}
+
+/** Once per warden, before the first zygote. */
+export async function addNodeLayer({ dataDir }: TestWarden): Promise<void> {
+  const directory = join(dataDir, "layers", layer);
+  mkdirSync(directory);
+  await copyHostFiles([...(await findHostFiles("node26")), ...findGuestLibraries()], directory);
+  copyFileSync(join(root, "test/native/fixtures/zygote.cjs"), join(directory, "opt/tsfn/zygote.cjs"));
+}
+
+export async function startZygote(warden: TestWarden): Promise<TestZygote> {
+  const sandbox = await warden.sandboxes.create(spec({ kind: "zygote", layers: [layer], ...limits }));
+  const process = await sandbox.start({
+    argv: ["/usr/local/bin/node", "--v8-pool-size=1", "--single-threaded", "--disable-sigusr1", "/opt/tsfn/zygote.cjs"],
+    env: {},
+    cwd: "/app",
+  });
+  const next = lines(process.wire);
+  if ((await next()) !== "warm") throw new Error("the zygote did not start");
+  return {
+    sandbox,
+    process,
+    fork: async (changes = {}) => fork(await generic(warden), sandbox, { ...claim, ...changes }),
+  };
+}
+
+export function generic(warden: TestWarden): Promise<Sandbox> {
+  return warden.sandboxes.create(spec({ layers: [], ...limits }));
+}
+
+export const usualClaim = claim;
+
+async function fork(sandbox: Sandbox, zygote: Sandbox, claimed: SandboxClaim): Promise<Clone> {
+  const process = await sandbox.fork(zygote, claimed);
+  const next = lines(process.wire);
+  const born = await next();
+  if (born !== "born") throw new Error(`the clone said ${born}`);
+  const tell = (word: string): void => void process.wire.write(`${word}\n`);
+  return {
+    sandbox,
+    process,
+    tell,
+    ask(word) {
+      tell(word);
+      return next();
+    },
+  };
+}
+
+/** The lines of a stream one by one; "" after its end. */
+function lines(stream: Socket): () => Promise<string> {
+  stream.on("error", () => {});
+  const iterator = createInterface({ input: stream })[Symbol.asyncIterator]();
+  return async () => {
+    const { done, value } = await iterator.next();
+    return done === true ? "" : value;
+  };
+}
