@@ -15,6 +15,8 @@ const whole: z.ZodType<Settings> = z.strictObject({
   maxInstances: positive,
   maxWaiting: positive,
   maxWaitingBytes: positive,
+  sandboxesReady: z.int().min(0),
+  zygoteMemoryBytes: positive,
   durability: z.enum(["sync", "none"]),
 });
 

@@ -17,6 +17,10 @@ export interface Settings {
   readonly maxWaiting: number;
   /** Bytes held by waiting invocations per function. */
   readonly maxWaitingBytes: number;
+  /** Sandboxes made ahead, for any function. */
+  readonly sandboxesReady: number;
+  /** What zygotes may hold in all; the least recently used go first. */
+  readonly zygoteMemoryBytes: number;
   /** `sync`: acknowledged deployments survive power loss. `none`: for `tsfn dev`, whose data directory is thrown away. */
   readonly durability: "sync" | "none";
 }
@@ -63,6 +67,20 @@ export const settings: { readonly [Key in keyof Settings]: Setting<Settings[Key]
     "bytes held by waiting invocations per function",
     parseSize,
   ),
+  sandboxesReady: setting(
+    "--sandboxes-ready",
+    "TSFN_SANDBOXES_READY",
+    "8",
+    "sandboxes made ahead, for any function",
+    parseWhole,
+  ),
+  zygoteMemoryBytes: setting(
+    "--zygote-memory",
+    "TSFN_ZYGOTE_MEMORY",
+    `${Math.max(64, Math.floor(totalmem() / 4 / 2 ** 20))}mb`,
+    "memory that zygotes may hold in all",
+    parseSize,
+  ),
   durability: setting("--durability", "TSFN_DURABILITY", "sync", "sync or none", parseDurability),
 };
 
@@ -93,6 +111,8 @@ export function resolveSettings(
     maxInstances: resolve("maxInstances"),
     maxWaiting: resolve("maxWaiting"),
     maxWaitingBytes: resolve("maxWaitingBytes"),
+    sandboxesReady: resolve("sandboxesReady"),
+    zygoteMemoryBytes: resolve("zygoteMemoryBytes"),
     durability: resolve("durability"),
   };
 }
@@ -126,6 +146,10 @@ export function parseCount(text: string): number {
     throw new Error(`is "${text}"; wanted a whole number from 1`);
   }
   return value;
+}
+
+function parseWhole(text: string): number {
+  return text === "0" ? 0 : parseCount(text);
 }
 
 /** `host:port`, `:port` (every address) or `[v6]:port`; port 0 lets the kernel choose. */

@@ -16,12 +16,14 @@ import type { Pools } from "./pool/index.ts";
 import type { DeployResult } from "./surface.ts";
 import { endSpan, now } from "./trace.ts";
 import type { Turns } from "./turns.ts";
+import type { VersionForker } from "./zygote/index.ts";
 
 export interface DeployParts {
   readonly catalog: Catalog;
   readonly store: LayerStore;
   readonly stagingDir: string;
   readonly pools: Pools;
+  readonly forker: VersionForker;
   readonly turns: Turns;
   /** @throws TsfnError SHUTTING_DOWN */
   readonly assertOpen: () => void;
@@ -61,10 +63,10 @@ async function storeLayer({ store }: DeployParts, name: string, unpacked: Unpack
 
 async function publish(parts: DeployParts, name: string, stored: Stored): Promise<DeployResult> {
   parts.assertOpen();
-  const { catalog, pools } = parts;
+  const { catalog, pools, forker } = parts;
   const current = catalog.current(name);
   if (current !== undefined && isSame(current, stored))
-    return toResult(current, stored, { unchanged: true, warmMs: 0 });
+    return toResult(current, stored, { unchanged: true, warmMs: 0, start: forker.describe(current) });
 
   const version = await nextVersion(catalog, name, stored);
   const candidate = pools.candidate(version);
@@ -78,9 +80,11 @@ async function publish(parts: DeployParts, name: string, stored: Stored): Promis
     // The old instances finish on their own time.
     void pools.swap(candidate);
     const receiveMs = stored.receiveMs + now() - publishAtMs;
-    return toResult(version, { ...stored, receiveMs }, { unchanged: false, warmMs });
+    const start = forker.describe(version);
+    return toResult(version, { ...stored, receiveMs }, { unchanged: false, warmMs, start });
   } catch (error) {
     await candidate.kill(new TsfnError("STARTUP_FAILED", `${name}@${version.number} was not published`));
+    pools.abandon(version);
     throw error;
   }
 }
@@ -98,7 +102,7 @@ async function nextVersion(catalog: Catalog, name: string, { layer, unpacked }: 
 function toResult(
   version: FunctionVersion,
   { receiveMs }: Stored,
-  outcome: Pick<DeployResult, "unchanged" | "warmMs">,
+  outcome: Pick<DeployResult, "unchanged" | "warmMs" | "start">,
 ): DeployResult {
   const { function: name, number, layer: digest, sizeBytes } = version;
   return { name, version: number, digest, sizeBytes, storeMs: receiveMs, ...outcome };

@@ -10,15 +10,16 @@ import { asTsfnError } from "./errors.ts";
 import { startInstance } from "./instance/index.ts";
 import { ensureBaseLayers, openLayerStore } from "./layers/index.ts";
 import { defaultLogLimits, openLogStore } from "./logs/index.ts";
-import { createObserverHub } from "./observer.ts";
+import { createObserverHub, type ObserverHub } from "./observer.ts";
 import { Budget, Pool, type PoolParts, Pools } from "./pool/index.ts";
 import { createRuntime } from "./runtime.ts";
-import type { SandboxFactory } from "./sandbox/index.ts";
+import { createSandboxPool, type SandboxFactory } from "./sandbox/index.ts";
 import type { Runtime, RuntimeObserver } from "./surface.ts";
 import { now } from "./trace.ts";
+import { noForker, ZygoteForker, Zygotes } from "./zygote/index.ts";
 
 export interface RuntimeOptions {
-  readonly settings: Pick<Settings, "dataDir" | "durability" | "maxInstances" | "maxWaiting" | "maxWaitingBytes">;
+  readonly settings: Omit<Settings, "listen" | "adminSocket" | "graceMs">;
   readonly sandboxes: SandboxFactory;
   /** Hears from the first moment on, before anything is started. */
   readonly observer: RuntimeObserver;
@@ -44,8 +45,10 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
     },
   );
   const logs = openLogStore(dirs.logs, defaultLogLimits, (error) => hub.fault(asTsfnError(error)));
+  const forker = sandboxes.canFork ? openForker(settings, sandboxes, hub) : noForker;
   const shared: Omit<PoolParts, "version" | "layers" | "estimates"> = {
     sandboxes,
+    forker,
     startInstance,
     startTimeoutMs,
     budget: new Budget(budgetLimits(settings.maxInstances), now),
@@ -55,9 +58,19 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
   };
   const pools = new Pools(
     (version, estimates) => new Pool({ ...shared, version, estimates, layers: [version.layer, ...baseLayers] }),
+    (version) => forker.drop(version),
   );
   for (const version of catalog.list()) if (version.manifest.scaling.min > 0) pools.open(version);
-  return createRuntime({ catalog, store, stagingDir: dirs.staging, pools, logs, hub, baseLayers });
+  return createRuntime({ catalog, store, stagingDir: dirs.staging, pools, forker, logs, hub, baseLayers });
+}
+
+function openForker(settings: RuntimeOptions["settings"], sandboxes: SandboxFactory, hub: ObserverHub): ZygoteForker {
+  const fault = (thrown: unknown) => hub.fault(asTsfnError(thrown));
+  return new ZygoteForker({
+    zygotes: new Zygotes({ sandboxes, memoryBytes: settings.zygoteMemoryBytes, fault }),
+    sandboxes: createSandboxPool({ sandboxes, size: settings.sandboxesReady, fault }),
+    fault,
+  });
 }
 
 async function openLayers(dirs: Dirs, durability: Settings["durability"]) {

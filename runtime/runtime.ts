@@ -15,12 +15,14 @@ import type { Pools } from "./pool/index.ts";
 import type { LayerDigest } from "./sandbox/index.ts";
 import type { LogOptions, Runtime } from "./surface.ts";
 import { Turns } from "./turns.ts";
+import type { VersionForker } from "./zygote/index.ts";
 
 export interface RuntimeParts {
   readonly catalog: Catalog;
   readonly store: LayerStore;
   readonly stagingDir: string;
   readonly pools: Pools;
+  readonly forker: VersionForker;
   readonly logs: LogStore;
   readonly hub: ObserverHub;
   /** Topmost first; below the function's own layer. */
@@ -31,7 +33,7 @@ export interface RuntimeParts {
 const closeTimeoutMs = 5_000;
 
 export function createRuntime(parts: RuntimeParts): Runtime {
-  const { catalog, pools, logs, hub } = parts;
+  const { catalog, pools, forker, logs, hub } = parts;
   const turns = new Turns();
   const stopping = new TsfnError("SHUTTING_DOWN", "the server is shutting down", { retryAfterS: 5 });
   let isStopping = false;
@@ -91,6 +93,7 @@ export function createRuntime(parts: RuntimeParts): Runtime {
       return {
         ...summaryOf(current, own),
         current,
+        start: forker.describe(current),
         layers: [current.layer, ...parts.baseLayers],
         versions: catalog.versions(name),
         instanceList: await describeInstances(own),
@@ -154,8 +157,9 @@ function isQuiet(pools: Pools, name: string): boolean {
   return pools.all(name).every((pool) => [...pool.slots].every(({ inFlight }) => inFlight === 0));
 }
 
-async function closeAll({ pools, logs, catalog }: RuntimeParts, refusal: TsfnError): Promise<void> {
-  await within(closeTimeoutMs, Promise.all(pools.all().map((pool) => pool.kill(refusal))));
+async function closeAll({ pools, forker, logs, catalog }: RuntimeParts, refusal: TsfnError): Promise<void> {
+  const killed = Promise.all(pools.all().map((pool) => pool.kill(refusal)));
+  await within(closeTimeoutMs, Promise.all([killed, forker.close()]));
   await logs.flush();
   await catalog.close();
 }

@@ -4,9 +4,11 @@
 import type { Readable } from "node:stream";
 import type { FunctionVersion } from "./catalog/index.ts";
 import type { TsfnError } from "./errors.ts";
+import type { StartReport } from "./instance/index.ts";
 import type { Answer, Invocation } from "./invocation.ts";
 import type { LogRecord } from "./logs/index.ts";
 import type { ExitReport, LayerDigest, SandboxDescription, SandboxUsage } from "./sandbox/index.ts";
+import type { StartDescription } from "./zygote/index.ts";
 
 export interface Runtime {
   /**
@@ -55,6 +57,8 @@ export interface DeployResult {
   readonly storeMs: number;
   /** Milliseconds until the candidate's instances were ready. */
   readonly warmMs: number;
+  /** How its instances start. */
+  readonly start: StartDescription;
 }
 
 export interface LogOptions {
@@ -72,6 +76,7 @@ export interface FunctionSummary extends PoolSnapshot {
 
 export interface FunctionDescription extends FunctionSummary {
   readonly current: FunctionVersion;
+  readonly start: StartDescription;
   /** Topmost first, as an instance's root is made of them. */
   readonly layers: readonly LayerDigest[];
   /** Every published version, oldest first. */
@@ -138,13 +143,10 @@ export interface InvocationEnd {
   readonly durationMs: number;
 }
 
-export interface InstanceStart {
+export interface InstanceStart extends StartReport {
   readonly function: string;
   readonly version: number;
   readonly instance: string;
-  readonly sandboxMs: number;
-  readonly processMs: number;
-  readonly loadMs: number;
 }
 
 export interface InstanceFailure {

@@ -4,7 +4,7 @@
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 
 /** Each names one stage of an invocation or of an instance's start. */
-export type SpanName = "queue" | "init" | "exec" | "deploy.store" | "deploy.warm";
+export type SpanName = "queue" | "init" | "exec" | "reset" | "zygote" | "deploy.store" | "deploy.warm";
 
 export interface Span {
   readonly name: SpanName;

@@ -1,19 +1,26 @@
-// Host side: bundles main.ts with what it imports into the one file that the guest layer carries. Same sources, same
-// bytes: the layer's digest depends on it.
+// Host side: bundles main.ts and zygote.ts, each with what it imports, into the two files that the guest layer carries.
+// Same sources, same bytes: the layer's digest depends on it.
 
 import { fileURLToPath } from "node:url";
 
-const entryPoint = fileURLToPath(new URL("./main.ts", import.meta.url));
+const entryPoint = (name: string) => fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The content of /opt/tsfn/guest.mjs. */
-export async function buildGuest(): Promise<Buffer> {
+export interface GuestPrograms {
+  /** /opt/tsfn/guest.mjs: started by exec. */
+  readonly guest: Buffer;
+  /** /opt/tsfn/zygote.mjs: started to be forked. */
+  readonly zygote: Buffer;
+}
+
+export async function buildGuest(): Promise<GuestPrograms> {
   // Loaded here: only who builds the layer pays for it.
   const { buildSync } = await import("esbuild");
   // build() shares one process that stays, and stopping it would end the builds of others; this one is its own.
   const result = buildSync({
-    entryPoints: [entryPoint],
+    entryPoints: { guest: entryPoint("main"), zygote: entryPoint("zygote") },
     absWorkingDir: root,
+    outdir: root,
     bundle: true,
     write: false,
     format: "esm",
@@ -24,7 +31,7 @@ export async function buildGuest(): Promise<Buffer> {
     legalComments: "none",
     logLevel: "silent",
   });
-  const [output] = result.outputFiles;
-  if (output === undefined) throw new Error(`bundling ${entryPoint} made no file; wanted one`);
-  return Buffer.from(output.contents);
+  const [guest, zygote] = result.outputFiles;
+  if (guest === undefined || zygote === undefined) throw new Error("bundling the guest made too few files; wanted two");
+  return { guest: Buffer.from(guest.contents), zygote: Buffer.from(zygote.contents) };
 }

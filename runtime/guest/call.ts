@@ -1,5 +1,5 @@
-// One invocation inside the guest, from the Invoke frame to `settled`: makes the Request, calls the function, sends its
-// answer, waits for what it asked to wait for.
+// One invocation inside the guest, from its Invoke frame on: makes the Request, calls the function, sends its answer, waits
+// for what it asked to wait for. session.ts tells tsfnd that it is settled.
 
 import { type Cancel, encode, type FrameWriter, type Init, type Invoke, toDaemon } from "../wire/index.ts";
 import { badResponse, failureOf } from "./failure.ts";
@@ -56,7 +56,6 @@ export class Call {
     });
     this.#requestBody?.fail(new Error("the invocation is over"));
     this.#printer.end();
-    this.#site.writer.send(toDaemon.settled, this.#number);
   }
 
   receive(chunk: Buffer): void {

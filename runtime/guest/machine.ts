@@ -5,15 +5,15 @@ import { type CpuInfo, default as os } from "node:os";
 import type { Init } from "../wire/index.ts";
 
 export function describeMachine(init: Init): void {
-  replaceEnvironment(init.env);
+  describeEnvironment(init);
   describeCpus(Math.max(1, Math.ceil(init.cpus)));
   if (init.memoryBytes > 0) describeMemory(init.memoryBytes);
   // Named imports of node:os are copies; this renews them.
   syncBuiltinESMExports();
 }
 
-function replaceEnvironment(env: Init["env"]): void {
-  for (const name of Object.keys(process.env)) delete process.env[name];
+export function describeEnvironment({ env }: Init): void {
+  for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name];
   Object.assign(process.env, env);
 }
 

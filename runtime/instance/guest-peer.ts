@@ -24,6 +24,10 @@ import { Exchange, type ExchangeListener } from "./exchange.ts";
 export interface PeerListener extends ExchangeListener {
   ready(ready: Ready): void;
   loadFailed(failure: Failure): void;
+  /** The writable layer was written to; the invocation that did is not settled yet. */
+  dirty(): void;
+  /** The guest stands in the layer that was made for it. */
+  resetDone(): void;
   /** `exchange` is null for output outside of any invocation. */
   printed(exchange: Exchange | null, output: Output): void;
   /** The guest broke the protocol, in a frame of `exchange` if that is known. The stream is closed. */
@@ -38,7 +42,9 @@ export class GuestPeer {
   readonly #writer: FrameWriter;
   readonly #decoder = new FrameDecoder();
   readonly #exchanges = new Map<number, Exchange>();
-  #state: "loading" | "ready" | "over" = "loading";
+  /** trusted: takes invocations, though the guest has not said yet that it is ready. */
+  #state: "loading" | "trusted" | "ready" | "over" = "loading";
+  #isResetting = false;
   #lastNumber = 0;
 
   constructor(wire: Socket, listener: PeerListener) {
@@ -61,6 +67,16 @@ export class GuestPeer {
 
   init(init: Init): void {
     this.#writer.send(toGuest.init, 0, encode(init));
+  }
+
+  /** Takes the guest for ready: it is a clone of one that was. */
+  trust(): void {
+    this.#state = "trusted";
+  }
+
+  reset(): void {
+    this.#isResetting = true;
+    this.#writer.send(toGuest.reset, 0);
   }
 
   open(invocation: Invocation, remainingMs: number): Exchange {
@@ -105,16 +121,22 @@ export class GuestPeer {
   #receive(frame: Frame, exchange: Exchange | null): void {
     const { kind, invocation, payload } = frame;
     if (this.#state === "over") return;
+    const isReady = this.#state === "ready";
     if (kind === toDaemon.output && (invocation === 0 || exchange !== null)) {
       this.#listener.printed(exchange, decodeOutput(payload));
-    } else if (this.#state === "ready" && exchange !== null) {
+    } else if (isReady && exchange !== null) {
       exchange.receive(frame);
-    } else if (this.#state === "loading" && kind === toDaemon.ready) {
+    } else if (!isReady && kind === toDaemon.ready) {
       this.#state = "ready";
       this.#listener.ready(decodeReady(payload));
-    } else if (this.#state === "loading" && kind === toDaemon.loadFailed) {
+    } else if (!isReady && kind === toDaemon.loadFailed) {
       this.#state = "over";
       this.#listener.loadFailed(decodeFailure(payload));
+    } else if (isReady && kind === toDaemon.dirty) {
+      this.#listener.dirty();
+    } else if (this.#isResetting && kind === toDaemon.resetDone) {
+      this.#isResetting = false;
+      this.#listener.resetDone();
     } else {
       throw new ProtocolError(`a frame of kind ${kind} came for invocation ${invocation} while ${this.#state}`);
     }

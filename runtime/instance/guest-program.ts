@@ -9,6 +9,7 @@ const mib = 2 ** 20;
 const openFiles = 1_024;
 /** On tmpfs an inode costs about 1 KiB that the size limit does not count. */
 const bytesPerInode = 4_096;
+const forkRoomBytes = 64 * mib;
 
 export function sandboxFor(version: FunctionVersion, id: string, layers: readonly LayerDigest[]): SandboxSpec {
   const { memoryBytes, cpus, pids, diskBytes } = version.manifest.limits;
@@ -31,6 +32,27 @@ export function programFor(version: FunctionVersion): Program {
     env: basicEnv,
     cwd: "/app",
   };
+}
+
+/** What a zygote does before it is forked. */
+export type ZygoteRole = "function" | "runtime";
+
+/**
+ * As an exec'd one, less V8's threads, which would not exist in a clone. `--v8-pool-size=0` alone leaves one thread that
+ * nothing is given to under `--single-threaded`.
+ */
+export function zygoteProgramFor(version: FunctionVersion, role: ZygoteRole): Program {
+  const { argv, env, cwd } = programFor(version);
+  const [node = "", ...rest] = argv.slice(0, -1);
+  const flags = ["--v8-pool-size=0", "--single-threaded"];
+  return { argv: [node, ...flags, ...rest, "/opt/tsfn/zygote.mjs", role], env, cwd };
+}
+
+/** Whose limits a zygote has: its version's, and room for the pages that clones touch before they are in their own. */
+export function zygoteSandboxFor(version: FunctionVersion, id: string, layers: readonly LayerDigest[]): SandboxSpec {
+  const { limits, ...spec } = sandboxFor(version, id, layers);
+  const memoryBytes = limits.memoryBytes + forkRoomBytes;
+  return { ...spec, kind: "zygote", limits: { ...limits, memoryBytes, cpus: 1, pids: Math.max(limits.pids, 64) } };
 }
 
 export function initFor(version: FunctionVersion, id: string): Init {
@@ -58,6 +80,14 @@ export function initFor(version: FunctionVersion, id: string): Init {
     cpus,
     memoryBytes,
   };
+}
+
+/** What is the same for all clones of a zygote; each gets an Init of its own. */
+export function zygoteInit(version: FunctionVersion, id: string, role: ZygoteRole): Init {
+  const init = initFor(version, id);
+  if (role === "runtime") return { ...init, function: "", entry: "", env: basicEnv };
+  const { TSFN_INSTANCE_ID: _, ...env } = init.env;
+  return { ...init, env };
 }
 
 const basicEnv: Program["env"] = { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/tmp", LANG: "C.UTF-8" };

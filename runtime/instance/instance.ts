@@ -4,7 +4,7 @@
 import type { FunctionVersion } from "../catalog/index.ts";
 import type { Answer, Invocation } from "../invocation.ts";
 import type { LogLine } from "../logs/index.ts";
-import type { ExitReport, Sandbox } from "../sandbox/index.ts";
+import type { ExitReport, ForkedProcess, ForkSpans, LayerDigest, Sandbox } from "../sandbox/index.ts";
 
 /**
  * starting: the module is being loaded · ready: takes invocations (busy when inFlight > 0) · retiring: takes no more,
@@ -64,14 +64,52 @@ export interface InvocationReport {
   readonly outcome: string;
 }
 
+/**
+ * How an instance came to be: forked from a zygote that has loaded its code, forked before its code was loaded, or a fresh
+ * process. The words are the manifest's (`prefork`).
+ */
+export type StartMode = "function" | "runtime" | "none";
+
 /** How the start went, in milliseconds. */
 export interface StartReport {
+  readonly mode: StartMode;
+  /** Until there was a sandbox, and a zygote to be forked. */
   readonly sandboxMs: number;
   readonly processMs: number;
   readonly loadMs: number;
+  /** null unless it was forked. */
+  readonly spans: ForkSpans | null;
 }
 
 export interface StartedInstance {
   readonly instance: Instance;
   readonly report: StartReport;
+}
+
+/** Where forked processes come from; runtime/zygote implements it. */
+export interface Forker {
+  /**
+   * A clone in a sandbox of its own, both now the caller's; null when the version is to be started by exec.
+   * @throws TsfnError LOAD_FAILED, STARTUP_FAILED, FUNCTION_OOM of a zygote that did not load; SANDBOX_FAILED
+   */
+  fork(order: ForkOrder): Promise<Fork | null>;
+}
+
+export interface ForkOrder {
+  readonly version: FunctionVersion;
+  /** Topmost first: the version's own layer, then the base layers. */
+  readonly layers: readonly LayerDigest[];
+  readonly startTimeoutMs: number;
+  /** Hears what a zygote prints that is started for this. */
+  readonly log: (line: LogLine) => void;
+}
+
+export interface Fork {
+  readonly mode: "function" | "runtime";
+  readonly sandbox: Sandbox;
+  readonly process: ForkedProcess;
+  /** The function is loaded, and a clone of this zygote has served before: its word that it is ready is not awaited. */
+  readonly isProven: boolean;
+  /** The clone said that it is ready. */
+  proven(): void;
 }

@@ -11,8 +11,9 @@ import type { Exchange } from "./exchange.ts";
 import { exitError, exitWhileLoading, LastWords } from "./exit-reason.ts";
 import { Flight } from "./flight.ts";
 import { GuestPeer } from "./guest-peer.ts";
-import type { Arrival, Instance, InstanceObserver, InstanceState } from "./instance.ts";
+import type { Arrival, Instance, InstanceObserver, InstanceState, InvocationReport } from "./instance.ts";
 import { InstanceLog } from "./instance-log.ts";
+import { LayerCleaner } from "./layer-cleaner.ts";
 import { loadError } from "./load-error.ts";
 import { readLines, settledWithin } from "./process-output.ts";
 
@@ -31,6 +32,8 @@ export interface LiveParts {
   readonly observer: InstanceObserver;
   /** `now()` when its making began. */
   readonly startedAtMs: number;
+  /** Destroys the sandbox, once the process is gone. */
+  readonly destroy: () => Promise<void>;
 }
 
 export class LiveInstance implements Instance {
@@ -45,6 +48,7 @@ export class LiveInstance implements Instance {
   readonly #lastWords = new LastWords();
   readonly #flights = new Map<Exchange, Flight>();
   readonly #loaded = Promise.withResolvers<Ready>();
+  readonly #layer: LayerCleaner;
   readonly #wireClosed = Promise.withResolvers<void>();
   readonly #gone: Promise<void>;
   #state: InstanceState = "starting";
@@ -69,10 +73,14 @@ export class LiveInstance implements Instance {
       printed: (exchange, { stream, level, text }) => this.#log.write(stream, level, text, requestIdOf(exchange)),
       failed: (exchange, failure) => this.#onFailed(exchange, failure),
       settled: (exchange) => this.#onSettled(exchange),
+      dirty: () => this.#layer.written(),
+      resetDone: () => this.#layer.entered(),
       violated: (error, exchange) => this.#onViolated(error, exchange),
       closed: () => this.#onWireClosed(),
     });
-    this.#gone = this.#watch();
+    const { sandbox, process } = parts;
+    this.#layer = new LayerCleaner({ sandbox, exited: process.exited, tellGuest: () => this.#peer.reset() });
+    this.#gone = this.#watch(parts.destroy);
   }
 
   get state(): InstanceState {
@@ -98,17 +106,27 @@ export class LiveInstance implements Instance {
     this.#peer.init(init);
     try {
       const ready = await this.#loaded.promise;
-      this.#state = "ready";
-      this.#known = true;
-      this.#idleSinceMs = now();
+      this.#becomeReady();
       return ready;
     } finally {
       clearTimeout(timer);
     }
   }
 
+  /** As `load`, of a clone whose function is loaded and has proven to work: ready at once. */
+  trust(init: Init): void {
+    this.#peer.init(init);
+    this.#peer.trust();
+    this.#becomeReady();
+    // Nobody waits for it: a clone that fails now is one that crashes.
+    this.#loaded.promise.catch(() => undefined);
+  }
+
   async invoke(invocation: Invocation, arrival: Arrival): Promise<Answer> {
     if (this.#state !== "ready") throw this.#error("INTERNAL", `${this.id} is ${this.#state}; wanted ready`);
+    // Others have room while the last one of before is cleaned up after.
+    if (this.#layer.running !== null) await this.#layer.running;
+    if (this.#endedBy !== null) throw this.#endedBy;
     invocation.signal.throwIfAborted();
     const { timeoutMs } = this.version.manifest.limits;
     const exchange = this.#peer.open(invocation, timeoutMs);
@@ -150,8 +168,15 @@ export class LiveInstance implements Instance {
     return new TsfnError(code, message, { function: this.version.function, version: this.version.number });
   }
 
+  #becomeReady(): void {
+    this.#state = "ready";
+    this.#known = true;
+    this.#idleSinceMs = now();
+  }
+
   #onLoadFailed(failure: Failure): void {
     this.#log.write("stderr", "error", failure.stack, undefined);
+    if (this.#known) this.#end(this.#error("FUNCTION_CRASHED", `A clone of ${this.#what} failed: ${failure.message}`));
     this.#loaded.reject(loadError(this.version, failure));
   }
 
@@ -169,8 +194,28 @@ export class LiveInstance implements Instance {
 
   #onSettled(exchange: Exchange): void {
     const report = this.#land(exchange);
+    const isIdle = this.#state === "ready" && this.inFlight === 0;
+    if (isIdle && this.version.manifest.reuse === "never") this.#takeNoMore();
+    if (isIdle && this.#state === "ready" && this.#layer.isDirty) void this.#cleanUpAfter(report);
+    else this.#conclude(report);
+  }
+
+  /** The instance has no room until nobody can see what this invocation wrote. */
+  async #cleanUpAfter(report: InvocationReport | null): Promise<void> {
+    const startedAtMs = now();
+    try {
+      await this.#layer.clean();
+      endSpan("reset", this.id, startedAtMs);
+    } catch (error) {
+      this.#complain("got no fresh writable layer", error);
+      this.#end(this.#error("FUNCTION_CRASHED", `The process of ${this.#what} could not be cleaned up after`));
+    }
+    this.#conclude(report);
+  }
+
+  /** Tells that an invocation is over and its instance has room, or goes. */
+  #conclude(report: InvocationReport | null): void {
     if (this.#state === "ready" && this.inFlight === 0) this.#idleSinceMs = now();
-    if (this.#state === "ready" && this.version.manifest.reuse === "never") this.#takeNoMore();
     const isDone = this.#state === "retiring" && this.inFlight === 0 && this.#endedBy === null;
     if (report !== null) this.#observer.settled(this, report);
     if (isDone) this.#letGo();
@@ -222,7 +267,7 @@ export class LiveInstance implements Instance {
   }
 
   /** Waits for the process's end, tells everybody, destroys the sandbox. */
-  async #watch(): Promise<void> {
+  async #watch(destroy: () => Promise<void>): Promise<void> {
     const { exited, stdout, stderr } = this.#process;
     const printed = [
       readLines(stdout, (line) => this.#log.write("stdout", "info", line, this.#onlyRequestId())),
@@ -235,7 +280,7 @@ export class LiveInstance implements Instance {
     stdout.destroy();
     stderr.destroy();
     this.#onExit(exit);
-    await this.sandbox.destroy().catch((error: unknown) => this.#complain("could not be destroyed", error));
+    await destroy().catch((error: unknown) => this.#complain("could not be destroyed", error));
     if (this.#known) this.#observer.gone(this, exit);
   }
 
@@ -260,7 +305,7 @@ export class LiveInstance implements Instance {
     this.#log.write("stderr", "error", line, this.#onlyRequestId());
   }
 
-  #land(exchange: Exchange) {
+  #land(exchange: Exchange): InvocationReport | null {
     const flight = this.#flights.get(exchange);
     if (flight === undefined) return null;
     this.#flights.delete(exchange);

@@ -1,19 +1,21 @@
-// The recipe of a start by exec: sandbox, process, init, ready. What fails leaves nothing behind.
+// The recipe of a start: forked from a zygote where there is one, by exec where there is none; then init, and ready. What
+// fails leaves nothing behind. runtime/zygote is where forks come from.
 
 import type { FunctionVersion } from "../catalog/index.ts";
-import type { LayerDigest, SandboxFactory } from "../sandbox/index.ts";
+import type { LayerDigest, SandboxFactory, SandboxProcess } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
 import { initFor, programFor, sandboxFor } from "./guest-program.ts";
-import type { InstanceObserver, StartedInstance } from "./instance.ts";
-import { LiveInstance } from "./live-instance.ts";
+import type { Fork, Forker, InstanceObserver, StartedInstance } from "./instance.ts";
+import { LiveInstance, type LiveParts } from "./live-instance.ts";
 
 export interface StartOptions {
   readonly version: FunctionVersion;
-  /** Unique in the server; becomes the sandbox's id. */
+  /** Unique in the server; also the sandbox's id when it is started by exec. */
   readonly id: string;
   /** The whole root, topmost first: the version's own layer, then the base layers. */
   readonly layers: readonly LayerDigest[];
   readonly sandboxes: SandboxFactory;
+  readonly forker: Forker;
   /** Hears log lines at once, and the rest only of an instance that became ready. */
   readonly observer: InstanceObserver;
   /** For loading the function, from the start of its process. */
@@ -25,22 +27,64 @@ export interface StartOptions {
  * `problems` and `cause`), STARTUP_FAILED, FUNCTION_OOM or SANDBOX_FAILED.
  */
 export async function startInstance(options: StartOptions): Promise<StartedInstance> {
-  const { version, id, layers, sandboxes, observer, startTimeoutMs } = options;
   const startedAtMs = now();
+  const { version, layers, startTimeoutMs, observer, forker } = options;
+  const log = observer.log.bind(observer);
+  const fork = await forker.fork({ version, layers, startTimeoutMs, log });
+  return fork === null ? execInstance(options, startedAtMs) : adoptFork(options, startedAtMs, fork);
+}
+
+async function execInstance(options: StartOptions, startedAtMs: number): Promise<StartedInstance> {
+  const { version, id, layers, sandboxes } = options;
   const sandbox = await sandboxes.create(sandboxFor(version, id, layers));
-  const sandboxMs = now() - startedAtMs;
   const processAtMs = now();
-  let instance: LiveInstance | null = null;
+  let process: SandboxProcess;
   try {
-    const process = await sandbox.start(programFor(version));
-    instance = new LiveInstance({ version, id, sandbox, process, observer, startedAtMs });
-    const ready = await instance.load(initFor(version, id), startTimeoutMs);
-    const totalMs = now() - processAtMs;
-    // The guest's own figure, so it is believed no further than it can be true.
-    const loadMs = Math.min(ready.loadMs, totalMs);
-    return { instance, report: { sandboxMs, processMs: totalMs - loadMs, loadMs } };
+    process = await sandbox.start(programFor(version));
   } catch (thrown) {
-    await (instance === null ? sandbox.destroy() : instance.kill());
+    await sandbox.destroy();
     throw thrown;
   }
+  const instance = instanceOf(options, { sandbox, process, startedAtMs });
+  const loadMs = await load(instance, options);
+  const report = { mode: "none", sandboxMs: processAtMs - startedAtMs, ...split(now() - processAtMs, loadMs) } as const;
+  return { instance, report: { ...report, spans: null } };
+}
+
+async function adoptFork(options: StartOptions, startedAtMs: number, fork: Fork): Promise<StartedInstance> {
+  const { version, id } = options;
+  const { mode, sandbox, process } = fork;
+  const forkMs = Object.values(process.spans).reduce((sum: number, us: number) => sum + us, 0) / 1_000;
+  const sandboxMs = Math.max(0, now() - startedAtMs - forkMs);
+  const instance = instanceOf(options, { sandbox, process, startedAtMs });
+  let loadMs = 0;
+  if (fork.isProven) instance.trust(initFor(version, id));
+  else loadMs = await load(instance, options);
+  fork.proven();
+  const report = { mode, sandboxMs, ...split(now() - startedAtMs - sandboxMs, loadMs), spans: process.spans };
+  return { instance, report };
+}
+
+function instanceOf(
+  { version, id, observer }: StartOptions,
+  made: Pick<LiveParts, "sandbox" | "process" | "startedAtMs">,
+) {
+  return new LiveInstance({ version, id, observer, ...made, destroy: () => made.sandbox.destroy() });
+}
+
+/** Milliseconds it took, by the guest's own word. */
+async function load(instance: LiveInstance, { version, id, startTimeoutMs }: StartOptions): Promise<number> {
+  try {
+    const { loadMs } = await instance.load(initFor(version, id), startTimeoutMs);
+    return loadMs;
+  } catch (thrown) {
+    await instance.kill();
+    throw thrown;
+  }
+}
+
+/** The guest's figure is believed no further than it can be true. */
+function split(totalMs: number, toldMs: number) {
+  const loadMs = Math.min(toldMs, totalMs);
+  return { processMs: totalMs - loadMs, loadMs };
 }

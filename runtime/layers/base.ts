@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { asTsfnError, isErrno } from "../errors.ts";
 import { buildGuest } from "../guest/index.ts";
 import type { LayerDigest } from "../sandbox/index.ts";
-import { copyHostFiles, findHostFiles, fingerprint } from "./host-files.ts";
+import { copyFiles, copyHostFiles, findGuestLibraries, findHostFiles, fingerprint } from "./host-files.ts";
 import type { LayerStore } from "./store.ts";
 import { systemFiles, writeSystemFiles } from "./system-files.ts";
 
@@ -30,11 +30,14 @@ export async function ensureBaseLayers(store: LayerStore, options: BaseLayerOpti
 
 // Small and quick, so it is put anew at every start; the store knows whether it has it.
 async function ensureGuestLayer(store: LayerStore): Promise<LayerDigest> {
-  const guest = await buildGuest();
+  const native = findGuestLibraries();
+  const { guest, zygote } = await buildGuest();
   const layer = await store.build(async (root) => {
     for (const name of mountPoints) await mkdir(join(root, name));
     await mkdir(join(root, "opt/tsfn"), { recursive: true });
     await writeFile(join(root, "opt/tsfn/guest.mjs"), guest);
+    await writeFile(join(root, "opt/tsfn/zygote.mjs"), zygote);
+    await copyFiles(native, root);
   });
   return layer.digest;
 }

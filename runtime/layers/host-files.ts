@@ -3,10 +3,11 @@
 
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { copyFile, lstat, mkdir, readdir, readlink, stat, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { isErrno, TsfnError } from "../errors.ts";
 
@@ -48,6 +49,18 @@ export async function findHostFiles(runtime: "node26"): Promise<readonly HostFil
   ];
 }
 
+/** What a zygote loads besides the guest's code: libtsfn, and koffi to call it. @throws TsfnError NOT_BUILT */
+export function findGuestLibraries(): readonly HostFile[] {
+  const library = fileURLToPath(new URL("../../native/build/libtsfn.so", import.meta.url));
+  if (!existsSync(library)) throw new TsfnError("NOT_BUILT", `${library} is missing`);
+  const koffi = createRequire(createRequire(import.meta.url).resolve("koffi"));
+  const file = `@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
+  return [
+    { from: library, to: "/opt/tsfn/libtsfn.so" },
+    { from: koffi.resolve(file), to: "/opt/tsfn/koffi.node" },
+  ];
+}
+
 /** Changes whenever a layer made from these files, and from `rest`, would. */
 export async function fingerprint(files: readonly HostFile[], rest: string): Promise<string> {
   const zones = [zoneinfoPath, join(zoneinfoPath, "tzdata.zi")].map((path) => ({ from: path, to: path }));
@@ -62,12 +75,19 @@ export async function fingerprint(files: readonly HostFile[], rest: string): Pro
     .digest("hex");
 }
 
-/** When it rejects, nothing is being written any more. */
+/** The files and the time zones. When it rejects, nothing is being written any more. */
 export async function copyHostFiles(files: readonly HostFile[], root: string): Promise<void> {
+  await allSettled([copyFiles(files, root), copyZones(zoneinfoPath, join(root, zoneinfoPath))]);
+}
+
+/** When it rejects, nothing is being written any more. */
+export async function copyFiles(files: readonly HostFile[], root: string): Promise<void> {
   for (const { to } of files) await mkdir(join(root, dirname(to)), { recursive: true });
-  const copies = files.map(({ from, to }) => copyFile(from, join(root, to), constants.COPYFILE_FICLONE));
-  const results = await Promise.allSettled([...copies, copyZones(zoneinfoPath, join(root, zoneinfoPath))]);
-  const failure = results.find(({ status }) => status === "rejected");
+  await allSettled(files.map(({ from, to }) => copyFile(from, join(root, to), constants.COPYFILE_FICLONE)));
+}
+
+async function allSettled(work: readonly Promise<void>[]): Promise<void> {
+  const failure = (await Promise.allSettled(work)).find(({ status }) => status === "rejected");
   if (failure?.status === "rejected") throw failure.reason;
 }
 

@@ -4,7 +4,7 @@
 import { randomBytes } from "node:crypto";
 import type { FunctionVersion } from "../catalog/index.ts";
 import { asTsfnError } from "../errors.ts";
-import type { InstanceObserver, InvocationReport, StartedInstance } from "../instance/index.ts";
+import type { Forker, InstanceObserver, InvocationReport, StartedInstance } from "../instance/index.ts";
 import type { LogLevel, LogLine } from "../logs/index.ts";
 import type { LayerDigest, SandboxFactory } from "../sandbox/index.ts";
 import type { RuntimeObserver } from "../surface.ts";
@@ -16,6 +16,7 @@ export interface LaunchParts {
   /** The layers of an instance's root, topmost first. */
   readonly layers: readonly LayerDigest[];
   readonly sandboxes: SandboxFactory;
+  readonly forker: Forker;
   readonly startInstance: StartInstance;
   readonly startTimeoutMs: number;
   readonly log: (line: LogLine) => void;
@@ -28,6 +29,7 @@ export type StartInstance = (options: {
   readonly id: string;
   readonly layers: readonly LayerDigest[];
   readonly sandboxes: SandboxFactory;
+  readonly forker: Forker;
   readonly observer: InstanceObserver;
   readonly startTimeoutMs: number;
 }) => Promise<StartedInstance>;
@@ -68,16 +70,18 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
   };
 
   platform("platform.initStart", "info", undefined);
-  const { version, layers, sandboxes, startTimeoutMs } = parts;
+  const { version, layers, sandboxes, forker, startTimeoutMs } = parts;
   try {
-    const options = { version, id: slot.id, layers, sandboxes, observer, startTimeoutMs };
+    const options = { version, id: slot.id, layers, sandboxes, forker, observer, startTimeoutMs };
     const { instance, report } = await parts.startInstance(options);
     endSpan("init", slot.id, slot.startedAtMs);
-    const { sandboxMs, processMs, loadMs } = report;
+    const { mode, sandboxMs, processMs, loadMs, spans } = report;
     platform("platform.initReport", "info", {
+      mode,
       sandboxMs: rounded(sandboxMs),
       processMs: rounded(processMs),
       loadMs: rounded(loadMs),
+      ...(spans !== null && { spans }),
       outcome: "ok",
     });
     parts.events.instanceStarted({ ...subject, ...report });

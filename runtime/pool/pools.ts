@@ -9,11 +9,14 @@ export type PoolMaker = (version: FunctionVersion, estimates: Estimates) => Pool
 
 export class Pools {
   readonly #make: PoolMaker;
+  readonly #over: (version: FunctionVersion) => void;
   readonly #live = new Map<string, Pool>();
   readonly #leaving = new Set<Pool>();
 
-  constructor(make: PoolMaker) {
+  /** `over` hears of each version whose last instance is gone and that is live no more. */
+  constructor(make: PoolMaker, over: (version: FunctionVersion) => void) {
     this.#make = make;
+    this.#over = over;
   }
 
   live(functionName: string): Pool | undefined {
@@ -55,9 +58,16 @@ export class Pools {
     return functionName === undefined ? pools : pools.filter(({ version }) => version.function === functionName);
   }
 
+  /** Of a candidate that never went live, or a pool that is empty: unless the same version serves again. */
+  abandon(version: FunctionVersion): void {
+    const { function: name, number } = version;
+    if (this.all(name).every((pool) => pool.version.number !== number)) this.#over(version);
+  }
+
   async #leave(pool: Pool, emptied: Promise<void>): Promise<void> {
     this.#leaving.add(pool);
     await emptied;
     this.#leaving.delete(pool);
+    this.abandon(pool.version);
   }
 }

@@ -1,3 +1,4 @@
-// Front page of runtime/sandbox: the contract, and its implementation over the warden.
+// Front page of runtime/sandbox: the contract, its implementation over the warden, and the sandboxes made ahead.
 export { linuxSandboxes } from "./linux-sandbox.ts";
 export type * from "./sandbox.ts";
+export { createSandboxPool, type SandboxPool, type SandboxPoolOptions, type TakenSandbox } from "./sandbox-pool.ts";

@@ -23,6 +23,7 @@ import type {
 
 export function linuxSandboxes(warden: WardenClient): SandboxFactory {
   return {
+    canFork: true,
     async create(spec) {
       const { uidBase, namespaces, cgroups } = await warden.request(requests.createSandbox(spec));
       return guard(new LinuxSandbox(warden, spec, { uidBase, cgroups, namespaces }));

@@ -25,7 +25,15 @@ const prefixBytes = 5;
 const headerBytes = lengthBytes + prefixBytes;
 
 const rawKinds: ReadonlySet<number> = new Set([toGuest.body, toDaemon.body]);
-const emptyKinds: ReadonlySet<number> = new Set([toGuest.bodyEnd, toGuest.retire, toDaemon.bodyEnd, toDaemon.settled]);
+const emptyKinds: ReadonlySet<number> = new Set([
+  toGuest.bodyEnd,
+  toGuest.retire,
+  toGuest.reset,
+  toDaemon.bodyEnd,
+  toDaemon.settled,
+  toDaemon.dirty,
+  toDaemon.resetDone,
+]);
 
 /** Longest payload a frame of this kind may have. */
 export function maxPayloadBytes(kind: number): number {
@@ -123,11 +131,17 @@ const copyBelowBytes = 4_096;
 
 /** Writes frames to a stream; those of one tick leave together. */
 export class FrameWriter {
-  readonly #sink: Writable;
+  #sink: Writable;
   #corked = false;
 
   constructor(sink: Writable) {
     this.#sink = sink;
+  }
+
+  /** From now on to another stream; nothing may be pending on the first. */
+  redirect(sink: Writable): void {
+    this.#sink = sink;
+    this.#corked = false;
   }
 
   /** Does nothing on a stream that is closed: what was in flight ends by the reader's end of it. */

@@ -14,6 +14,9 @@ export const limits = {
   maxHeaders: 1_024,
   /** Characters of each text of a Failure. */
   maxFailureLength: 65_536,
+  /** Reasons in a Ready, and characters of each. */
+  maxReasons: 16,
+  maxReasonLength: 256,
 } as const;
 
 /** tsfnd → guest. */
@@ -32,6 +35,8 @@ export const toGuest = {
   credit: 6,
   /** No payload: no more invocations come; exit when idle. */
   retire: 7,
+  /** No payload: nothing is in flight and the root was swapped for a fresh one; answered by resetDone. */
+  reset: 8,
 } as const;
 
 /** guest → tsfnd. */
@@ -54,6 +59,10 @@ export const toDaemon = {
   output: 72,
   /** No payload: everything of this invocation, `waitUntil` work included, is over. Always the last of its frames. */
   settled: 73,
+  /** No payload, of no invocation: nothing runs and the writable layer was written to. Before that `settled`. */
+  dirty: 74,
+  /** No payload. Answer to reset: the guest stands in the fresh root. */
+  resetDone: 75,
 } as const;
 
 export interface Init {
@@ -92,6 +101,8 @@ export interface Credit {
 export interface Ready {
   readonly handler: "fetch";
   readonly loadMs: number;
+  /** From a zygote: what loading left open and no fork can take over, in words. Empty: it may be forked. */
+  readonly unforkable: readonly string[];
 }
 
 /** An error of the user's code; the stack is already mapped to the sources. Goes to the logs, not to clients. */

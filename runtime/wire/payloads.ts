@@ -57,7 +57,16 @@ export const decodeCredit = (payload: Buffer): Credit => ({
 
 export const decodeReady = (payload: Buffer): Ready => {
   const fields = read("ready", payload);
-  return { handler: fields.oneOf("handler", ["fetch"]), loadMs: fields.number("loadMs", 0, Number.MAX_SAFE_INTEGER) };
+  const unforkable = fields.strings("unforkable", limits.maxReasons);
+  const tooLong = unforkable.find(({ length }) => length > limits.maxReasonLength);
+  if (tooLong !== undefined) {
+    throw new ProtocolError(`a reason has ${tooLong.length} characters; wanted at most ${limits.maxReasonLength}`);
+  }
+  return {
+    handler: fields.oneOf("handler", ["fetch"]),
+    loadMs: fields.number("loadMs", 0, Number.MAX_SAFE_INTEGER),
+    unforkable,
+  };
 };
 
 export const decodeFailure = (payload: Buffer): Failure => {

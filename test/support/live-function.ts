@@ -15,6 +15,7 @@ import {
 } from "../../runtime/instance/index.ts";
 import type { Answer, Invocation } from "../../runtime/invocation.ts";
 import type { LogLine } from "../../runtime/logs/index.ts";
+import { noForker } from "../../runtime/zygote/index.ts";
 import { processSandboxes } from "./process-sandbox.ts";
 
 export interface ManifestChanges extends Omit<Partial<Manifest>, "limits"> {
@@ -75,6 +76,7 @@ export async function attemptStart(
     id: `test-${randomUUID().slice(0, 8)}`,
     layers: [digest],
     sandboxes,
+    forker: noForker,
     startTimeoutMs,
     observer: {
       settled: (_, report) => {

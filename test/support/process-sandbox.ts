@@ -29,9 +29,10 @@ export interface ProcessSandboxes extends SandboxFactory {
 export async function processSandboxes(layersDir: string): Promise<ProcessSandboxes> {
   const directory = await mkdtemp(join(tmpdir(), "tsfn-process-sandbox-"));
   const guestFile = join(directory, "guest.mjs");
-  await writeFile(guestFile, await buildGuest());
+  await writeFile(guestFile, (await buildGuest()).guest);
   const live = new Map<string, ProcessSandbox>();
   return {
+    canFork: false,
     get live() {
       return new Set(live.keys());
     },
@@ -96,6 +97,12 @@ class ProcessSandbox implements Sandbox {
     await rm(this.#app, { recursive: true, force: true });
     this.#onDestroyed();
   }
+
+  fork(): Promise<never> {
+    return Promise.reject(new Error("a process sandbox cannot be forked into"));
+  }
+
+  async resetLayer(): Promise<void> {}
 
   async setLimits(): Promise<void> {}
 

@@ -40,6 +40,8 @@ export async function openTestRuntime(t: Owner, options: TestRuntimeOptions = {}
       maxInstances: options.maxInstances ?? 100,
       maxWaiting: options.maxWaiting ?? 1_000,
       maxWaitingBytes: 64 * 2 ** 20,
+      sandboxesReady: 0,
+      zygoteMemoryBytes: 2 ** 30,
     },
     sandboxes,
     observer: options.observer ?? {},

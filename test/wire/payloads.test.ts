@@ -44,7 +44,11 @@ test("every message survives the way there", (t) => {
   t.deepEqual(decodeInvoke(encode(invoke)), invoke);
   t.deepEqual(decodeCancel(encode({ reason: "client" })), { reason: "client" });
   t.deepEqual(decodeCredit(encode({ bytes: 5 })), { bytes: 5 });
-  t.deepEqual(decodeReady(encode({ handler: "fetch", loadMs: 1.5 })), { handler: "fetch", loadMs: 1.5 });
+  t.deepEqual(decodeReady(encode({ handler: "fetch", loadMs: 1.5, unforkable: [] })), {
+    handler: "fetch",
+    loadMs: 1.5,
+    unforkable: [],
+  });
   const failure = { kind: "threw", name: "Error", message: "m", stack: "s\n at" } as const;
   t.deepEqual(decodeFailure(encode(failure)), failure);
   const head = { status: 200, headers: ["a", "\xe9"], hasBody: true };

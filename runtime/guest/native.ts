@@ -1,0 +1,34 @@
+// libtsfn.so inside a zygote, through koffi. Both lie beside the guest in its layer (runtime/layers/base.ts);
+// native/libtsfn.h says what each call does. A process that is not a zygote loads neither.
+
+const directory = "/opt/tsfn";
+
+export interface Native {
+  /** Returns 0 in a clone, and −errno in the zygote when it can fork no more. */
+  zygoteWait(controlFd: number): number;
+  /** Two ends of a connected stream. */
+  socketpair(): readonly [number, number];
+}
+
+interface Library {
+  func(signature: string): (...args: unknown[]) => number;
+}
+
+export function loadNative(): Native {
+  // koffi's own JavaScript only looks for this file.
+  const koffi: { readonly exports: { load?(path: string): Library } } = { exports: {} };
+  process.dlopen(koffi, `${directory}/koffi.node`);
+  const library = koffi.exports.load?.(`${directory}/libtsfn.so`);
+  if (library === undefined) throw new Error(`${directory}/koffi.node has no function "load"`);
+  const wait = library.func("int tsfn_zygote_wait(int)");
+  const pair = library.func("int tsfn_socketpair(_Out_ int *)");
+  return {
+    zygoteWait: (controlFd) => wait(controlFd),
+    socketpair() {
+      const ends = new Int32Array(2);
+      const result = pair(ends);
+      if (result < 0) throw new Error(`making a pair of sockets: errno ${-result}`);
+      return [ends[0] ?? -1, ends[1] ?? -1];
+    },
+  };
+}

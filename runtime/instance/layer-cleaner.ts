@@ -1,0 +1,65 @@
+// A fresh writable layer between invocations: the warden swaps it under the running process, and the guest, which says when
+// it was written to, steps into it. Off every answer's path: the answer has left when this begins.
+
+import type { Sandbox } from "../sandbox/index.ts";
+
+/** How long a guest with nothing in flight may take to answer; one that is busy with itself is no use to anybody. */
+const enterTimeoutMs = 2_000;
+
+export interface CleanerParts {
+  readonly sandbox: Sandbox;
+  readonly exited: Promise<unknown>;
+  /** Tells the guest to step into the new layer. */
+  readonly tellGuest: () => void;
+}
+
+export class LayerCleaner {
+  readonly #parts: CleanerParts;
+  #isDirty = false;
+  #running: Promise<void> | null = null;
+  #entered = Promise.withResolvers<void>();
+
+  constructor(parts: CleanerParts) {
+    this.#parts = parts;
+  }
+
+  get isDirty(): boolean {
+    return this.#isDirty;
+  }
+
+  /** The cleaning that is under way; it resolves however that ends. */
+  get running(): Promise<void> | null {
+    return this.#running;
+  }
+
+  written(): void {
+    this.#isDirty = true;
+  }
+
+  entered(): void {
+    this.#entered.resolve();
+  }
+
+  /** Resolves when the layer is fresh or the process is gone. @throws TsfnError SANDBOX_FAILED, or Error of a late guest */
+  async clean(): Promise<void> {
+    const cleaning = this.#clean();
+    this.#running = cleaning.catch(() => undefined);
+    try {
+      await cleaning;
+    } finally {
+      this.#running = null;
+    }
+  }
+
+  async #clean(): Promise<void> {
+    const { sandbox, exited, tellGuest } = this.#parts;
+    const entered = Promise.withResolvers<void>();
+    this.#entered = entered;
+    this.#isDirty = false;
+    await sandbox.resetLayer();
+    const late = new Error(`the process did not step into its fresh layer within ${enterTimeoutMs} ms`);
+    const timer = setTimeout(() => entered.reject(late), enterTimeoutMs);
+    tellGuest();
+    await Promise.race([entered.promise, exited]).finally(() => clearTimeout(timer));
+  }
+}
