@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #define FLOOR_MOST_LAYERS 16
-#define FLOOR_MOST_TREES 4
+#define FLOOR_MOST_TREES 8
 
 struct floor_options {
     uint64_t private_bytes;                /* of the process that is forked: what a zygote has for itself */

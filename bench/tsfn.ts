@@ -97,8 +97,9 @@ export async function modelOf(tsfn: Pick<Tsfn, "server">, name: string): Promise
   await (await tsfn.server.fetch(`/function/${name}`)).text();
   const { layers, instanceList } = await tsfn.server.ask<FunctionDescription>(`/v1/functions/${name}`);
   const sandbox = instanceList.find((instance) => instance.sandbox?.pid != null)?.sandbox;
-  if (sandbox == null || sandbox.pid === null) throw new Error(`${name} has no instance to model a floor on`);
-  const instance = footprintOf(sandbox.pid);
+  const pid = sandbox?.pid ?? null;
+  if (sandbox == null || pid === null) throw new Error(`${name} has no instance to model a floor on`);
+  const instance = footprintOf(pid);
   const zygote = zygotesOf(tsfn).map(footprintOf);
   const origin = zygote.reduce((least, next) => (next.anonymousKib > least.anonymousKib ? next : least), instance);
   return {
@@ -106,8 +107,13 @@ export async function modelOf(tsfn: Pick<Tsfn, "server">, name: string): Promise
     mappings: origin.mappings,
     touchedPages: zygote.length > 0 ? Math.round(instance.privateKib / 4) : 0,
     layers: layers.map((digest) => join(tsfn.server.dataDir, "layers", digest)),
-    cgroups: sandbox.cgroups.map((path) => dirname(dirname(path))),
+    // A clone stays out of a hierarchy that controls nothing.
+    cgroups: sandbox.cgroups.filter((path) => membersOf(path).includes(pid)).map((path) => dirname(dirname(path))),
   };
+}
+
+function membersOf(cgroup: string): number[] {
+  return readFileSync(join(cgroup, "cgroup.procs"), "utf8").split("\n").map(Number);
 }
 
 export function zygotesOf({ server }: Pick<Tsfn, "server">): number[] {

@@ -16,6 +16,8 @@ interface Behaviour {
   readonly check: string;
   /** What `tsfn inspect` says when it cannot be forked after loading; without it, it can. */
   readonly reason?: RegExp;
+  /** Of the manifest. */
+  readonly reuse?: "never";
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -155,6 +157,8 @@ const behaviours: readonly Behaviour[] = [
       writeFileSync("/tmp/seen-" + process.hrtime.bigint(), "x");
       return (await changed).length === 2;`,
     reason: /watcher|inotify/,
+    // It watches the writable layer of its first invocation, which the second one does not have.
+    reuse: "never",
   },
   {
     name: "handlers-of-the-process",
@@ -253,10 +257,11 @@ export default { fetch: async () => Response.json({ ok: await check(), pid: proc
 `;
 
 function directoryOf(t: Parameters<typeof functionDirectory>[0], behaviour: Behaviour, prefork: string): string {
-  const { name, files = {} } = behaviour;
+  const { name, reuse = "process", files = {} } = behaviour;
   const manifest = {
     name: `${name}-${prefork}`,
     prefork,
+    reuse,
     limits: { memory: "256mb", timeout: "10s" },
     scaling: { idleTimeout: "50ms" },
   };
