@@ -42,7 +42,8 @@ function locksOf(pid: number): unknown {
       .split("\n")
       .filter((line) => line.includes("/tsfn-"))
       .map((line) => line.split(":")[1])
-      .filter((controllers) => controllers !== "devices")
+      // All of a server share one device list; and a v2 tree that controls nothing limits nothing.
+      .filter((controllers) => controllers !== "devices" && controllers !== "")
       .sort(),
   };
 }
