@@ -2,7 +2,7 @@
 // one invocation leaves is what another would find, if it were not for a fresh writable layer.
 
 import { openSync } from "node:fs";
-import { chmod, cp, link, mkdir, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExportedHandler } from "tsfn";
 
@@ -17,7 +17,7 @@ const ways: ReadonlyMap<string, (place: Place) => Promise<unknown>> = new Map([
   ["deep", dig],
   ["erase", () => rm("paper.txt")],
   ["rename", () => rename("paper.txt", "stolen.txt")],
-  ["overwrite", ({ content }) => cp("paper.txt", "copy.txt").then(() => writeFile("paper.txt", content))],
+  ["replace", ({ content }) => writeFile("other.txt", content).then(() => rename("other.txt", "paper.txt"))],
   ["links", linkAround],
   ["attributes", ({ directory }) => chmod(directory, 0o700).then(() => utimes(directory, 1, 1))],
   ["vanish", (place) => scatter(place).then(() => rm(place.directory, { recursive: true }))],

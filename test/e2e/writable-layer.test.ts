@@ -17,7 +17,7 @@ const scribbles = [
   "how=deep&files=60",
   "how=erase",
   "how=rename",
-  "how=overwrite",
+  "how=replace",
   "how=links",
   "how=attributes&dir=/tmp",
   "how=attributes&dir=/app",
