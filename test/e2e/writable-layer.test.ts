@@ -19,7 +19,6 @@ const scribbles = [
   "how=rename",
   "how=replace",
   "how=links",
-  "how=attributes&dir=/tmp",
   "how=attributes&dir=/app",
   "how=vanish&files=5",
   "how=hold",
