@@ -9,6 +9,7 @@ import test from "ava";
 import { TsfnError } from "../../runtime/errors.ts";
 import { until } from "../support/until.ts";
 import { held, inside, run, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import { addNodeLayer, generic, startZygote, usualClaim } from "../support/zygote.ts";
 
 let warden: TestWarden;
 const undo: (() => unknown)[] = [];
@@ -102,6 +103,41 @@ for (const [fault, outcome] of faults) {
     t.is((await run(warden, inside("exit", "5"))).exit.exitCode, 5);
   });
 }
+
+/** Of the warden's share in a fork; what the zygote's helper does is not traced. */
+const forkFaults = [
+  "socketpair:error=EMFILE",
+  "pipe2:error=ENFILE",
+  "fchown:error=EPERM",
+  "setsockopt:error=EPERM",
+  "sendmsg:error=EAGAIN",
+  "sendto:error=ENOBUFS:when=1",
+  "fsopen:error=ENODEV",
+  "openat2:error=ENOENT",
+  "open_tree:error=EPERM",
+  "setns:error=EPERM:when=1",
+  "move_mount:error=EINVAL",
+  "pivot_root:error=EPERM",
+  "pidfd_open:error=EMFILE",
+];
+
+test.serial("a fork that the kernel refuses anything fails, leaves nothing, and its zygote lives on", async (t) => {
+  await addNodeLayer(warden);
+  const zygote = await startZygote(warden);
+  const before = held(warden);
+  for (const fault of forkFaults) {
+    const sandbox = await generic(warden);
+    await withFault(fault, async () => {
+      await t.throwsAsync(sandbox.fork(zygote.sandbox, usualClaim), { code: "SANDBOX_FAILED" }, fault);
+    });
+    await sandbox.destroy();
+    t.deepEqual(held(warden), before, fault);
+    const clone = await zygote.fork();
+    t.is(await clone.ask("mark"), "fresh");
+    await clone.sandbox.destroy();
+  }
+  await zygote.sandbox.destroy();
+});
 
 async function failureOfOneLife(): Promise<TsfnError | null> {
   try {

@@ -1,10 +1,15 @@
-// What the filter must say to every system call, written down a second time and independently of native/filter_list.h:
+// What the filters must say to every system call, written down a second time and independently of native/filter_list.h:
 // a slip in one of the two fails seccomp.test.ts. Whoever changes the policy changes both.
 
 export type Verdict = "allow" | "kill" | "ENOSYS" | "EPERM" | "EINVAL" | "EAFNOSUPPORT" | "EPROTONOSUPPORT";
 
-export function expected(name: string | undefined, args: readonly bigint[]): Verdict {
+export const roles = ["instance", "zygote"] as const;
+export type Role = (typeof roles)[number];
+
+export function expected(name: string | undefined, args: readonly bigint[], role: Role = "instance"): Verdict {
   if (name === undefined) return "ENOSYS";
+  const asZygote = role === "zygote" ? forking.get(name)?.(args) : undefined;
+  if (asZygote !== undefined) return asZygote;
   const judge = conditional.get(name);
   if (judge !== undefined) return judge(args);
   if (allowed.has(name)) return "allow";
@@ -121,6 +126,19 @@ const conditional = new Map<string, (args: readonly bigint[]) => Verdict>([
   ["mknodat", ([, , mode]) => nodes.get(low32(mode) & 0o170000) ?? "ENOSYS"],
 ]);
 
+/** What a zygote may do besides. undefined: as an instance. */
+const forking = new Map<string, (args: readonly bigint[]) => Verdict | undefined>([
+  ...words(
+    "setns sethostname fsopen fsconfig fsmount umount2 move_mount landlock_create_ruleset landlock_restrict_self",
+  ).map((name): [string, () => Verdict] => [name, () => "allow"]),
+  // CLONE_NEWPID | CLONE_NEWTIME
+  ["unshare", ([flags]) => (low32(flags) === 0x2000_0080 ? "allow" : "ENOSYS")],
+  // SECCOMP_SET_MODE_FILTER
+  ["seccomp", ([operation]) => (low32(operation) === 1 ? "allow" : "ENOSYS")],
+  // PR_CAPBSET_DROP PR_CAP_AMBIENT
+  ["prctl", ([option]) => ([24, 47].includes(low32(option)) ? "allow" : undefined)],
+]);
+
 /** Values worth trying as any argument: small numbers, every bit, what the tables above name and its neighbours, and
  * all of these with something in the upper half, which the kernel may ignore. */
 export function interestingValues(): bigint[] {
@@ -130,11 +148,13 @@ export function interestingValues(): bigint[] {
     ...Array.from({ length: 32 }, (_, bit) => 1n << BigInt(bit)),
     ...named.filter((value) => value >= 0).map(BigInt),
     0xffff_ffffn,
+    0x2000_0080n,
   ]);
   return [...low].flatMap((value) => [value, value | (1n << 32n), value | (0xffff_ffffn << 32n)]);
 }
 
-export const conditionalCalls: ReadonlySet<string> = new Set(conditional.keys());
+/** Those that one filter or the other judges by their arguments. */
+export const conditionalCalls: ReadonlySet<string> = new Set([...conditional.keys(), "unshare", "seccomp"]);
 
 /** Every call that is mentioned here. */
 export const namedCalls: readonly string[] = [...allowed, ...refused.keys(), ...conditional.keys()];

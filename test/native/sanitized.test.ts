@@ -7,6 +7,7 @@ import test from "ava";
 import { requests } from "../../runtime/warden/index.ts";
 import { root } from "../architecture/tree.ts";
 import { inside, run, spec, startWarden } from "../support/warden.ts";
+import { addNodeLayer, generic, startZygote, usualClaim } from "../support/zygote.ts";
 
 test("no request, failure or end makes the sanitizers speak", async (t) => {
   execFileSync("make", ["-s", "-C", join(root, "native"), "sanitize"], { stdio: ["ignore", "ignore", "inherit"] });
@@ -24,6 +25,16 @@ test("no request, failure or end makes the sanitizers speak", async (t) => {
   await warden.client.request(requests.list());
   await warden.client.request(requests.probe());
   await Promise.all(many.slice(0, 10).map((sandbox) => sandbox.destroy()));
-  // Twenty are left: the end of the warden ends them.
+  await addNodeLayer(warden);
+  const zygote = await startZygote(warden);
+  const clones = await Promise.all(Array.from({ length: 10 }, () => zygote.fork()));
+  await clones[0]?.sandbox.resetLayer();
+  clones[1]?.tell("exit");
+  await clones[1]?.process.exited;
+  await Promise.all(clones.slice(0, 5).map(({ sandbox }) => sandbox.destroy()));
+  const missing = { ...usualClaim, layers: ["0".repeat(64)] };
+  await t.throwsAsync((await generic(warden)).fork(zygote.sandbox, missing));
+  await zygote.sandbox.kill();
+  // Thirty are left: the end of the warden ends them.
   t.like(await warden.stop(), { code: 143, signal: null, stderr: "" });
 });

@@ -1,4 +1,4 @@
-// The instance filter, judged three ways: simulated for every call of every architecture, swept for real from inside, and
+// The filters of instances and zygotes, judged three ways: simulated for every call of every architecture, swept for real from inside, and
 // compared with what libseccomp makes of the list today. programs.test.ts runs real programs under it.
 
 import { execFileSync, spawnSync } from "node:child_process";
@@ -9,7 +9,15 @@ import test from "ava";
 import fc from "fast-check";
 import { decode, type Program, run } from "./bpf-machine.ts";
 import { compile, programDirectory } from "./compile.ts";
-import { conditionalCalls, expected, interestingValues, namedCalls, type Verdict } from "./filter-expectations.ts";
+import {
+  conditionalCalls,
+  expected,
+  interestingValues,
+  namedCalls,
+  type Role,
+  roles,
+  type Verdict,
+} from "./filter-expectations.ts";
 import { architectures, auditArm, auditI386, ownArchitecture, x32Bit } from "./syscall-numbers.ts";
 
 const native = join(import.meta.dirname, "../../native");
@@ -27,31 +35,35 @@ const errnos = new Map<number, Verdict>(
   (["EPERM", "EINVAL", "ENOSYS", "EAFNOSUPPORT", "EPROTONOSUPPORT"] as const).map((name) => [errnoOf(name), name]),
 );
 
-for (const architecture of architectures()) {
-  const program = readFilter(architecture.name);
+for (const [role, architecture] of roles.flatMap((each) => architectures().map((its) => [each, its] as const))) {
+  const filter = `${role}, ${architecture.name}`;
+  const program = readFilter(role, architecture.name);
   const judge = (number: number, args: readonly bigint[], arch = architecture.audit): Verdict =>
     verdictOf(run(program, { arch, number, args }).value);
 
-  test(`${architecture.name}: the filter says what is expected to every call`, (t) => {
+  test(`${filter}: the filter says what is expected to every call`, (t) => {
     const wrong = allNumbers.flatMap((number) => {
       const name = architecture.calls.get(number);
       return argumentsFor(name)
-        .filter((args) => judge(number, args) !== expected(name, args))
-        .map((args) => `${name ?? number}(${args.join(", ")}): ${judge(number, args)}, wanted ${expected(name, args)}`);
+        .filter((args) => judge(number, args) !== expected(name, args, role))
+        .map(
+          (args) =>
+            `${name ?? number}(${args.join(", ")}): ${judge(number, args)}, wanted ${expected(name, args, role)}`,
+        );
     });
     t.deepEqual(wrong.slice(0, 20), []);
   });
 
-  test(`${architecture.name}: no random arguments get past what is expected`, (t) => {
+  test(`${filter}: no random arguments get past what is expected`, (t) => {
     const numbers = [...architecture.calls].filter(([, name]) => conditionalCalls.has(name)).map(([number]) => number);
     const words = fc.array(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), { minLength: 6, maxLength: 6 });
     const agrees = fc.property(fc.constantFrom(...numbers), words, (number, args) => {
-      return judge(number, args) === expected(architecture.calls.get(number), args);
+      return judge(number, args) === expected(architecture.calls.get(number), args, role);
     });
     t.notThrows(() => fc.assert(agrees, { numRuns: 2000 }));
   });
 
-  test(`${architecture.name}: calls of any other architecture kill the process`, (t) => {
+  test(`${filter}: calls of any other architecture kill the process`, (t) => {
     const others = [auditI386, auditArm, 0, ...architectures().map(({ audit }) => audit)];
     const survivors = others
       .filter((arch) => arch !== architecture.audit)
@@ -59,11 +71,11 @@ for (const architecture of architectures()) {
     t.deepEqual(survivors, []);
   });
 
-  test(`${architecture.name}: numbers past the table fail as unknown`, (t) => {
+  test(`${filter}: numbers past the table fail as unknown`, (t) => {
     for (const number of [601, 1000, 4096, 0x3fff_ffff]) t.is(judge(number, []), "ENOSYS");
   });
 
-  test(`${architecture.name}: only the calls that must be are judged by their arguments`, (t) => {
+  test(`${filter}: only the calls that must be are judged by their arguments`, (t) => {
     const judged = [...architecture.calls]
       .filter(([number]) => run(program, { arch: architecture.audit, number, args: [] }).sawArguments)
       .map(([, name]) => name);
@@ -75,13 +87,26 @@ for (const architecture of architectures()) {
       t.false(judged.includes(hot), hot);
   });
 
-  test(`${architecture.name}: the decision takes few instructions`, (t) => {
+  test(`${filter}: the decision takes few instructions`, (t) => {
     const steps = [...architecture.calls.keys()].map(
       (number) => run(program, { arch: architecture.audit, number, args: [] }).steps,
     );
     t.true(Math.max(...steps) <= 64, `${Math.max(...steps)}`);
   });
 }
+
+test("with the instance's filter on top, a zygote's says what the instance's says", (t) => {
+  for (const { name, audit, calls } of architectures()) {
+    const both = [readFilter("zygote", name), readFilter("instance", name)] as const;
+    const wrong = allNumbers.filter((number) =>
+      argumentsFor(calls.get(number)).some((args) => {
+        const [zygote, instance] = both.map((program) => verdictOf(run(program, { arch: audit, number, args }).value));
+        return instance === "allow" && zygote !== "allow";
+      }),
+    );
+    t.deepEqual(wrong, []);
+  }
+});
 
 if (process.arch === "x64") {
   test("every expectation is about a call that exists", (t) => {
@@ -93,7 +118,7 @@ if (process.arch === "x64") {
   });
 
   test("x32 calls kill the process", (t) => {
-    const program = readFilter("x86_64");
+    const program = readFilter("instance", "x86_64");
     const survivors = allNumbers.filter((number) => {
       const { value } = run(program, { arch: ownArchitecture().audit, number: number | x32Bit, args: [] });
       return verdictOf(value) !== "kill";
@@ -152,12 +177,12 @@ test("the committed filters are what libseccomp makes of the list", (t) => {
   mkdirSync(fresh);
   const build = join(directory.path, "build");
   execFileSync("make", ["--silent", "filters", `BUILD=${build}`, `FILTER_DIRECTORY=${fresh}`], { cwd: native });
-  for (const name of ["instance.x86_64.bpf", "instance.aarch64.bpf"])
+  for (const name of roles.flatMap((role) => architectures().map((architecture) => `${role}.${architecture.name}.bpf`)))
     t.deepEqual(readFileSync(join(fresh, name)), readFileSync(join(native, "filters", name)), `run make filters`);
 });
 
-function readFilter(name: string): Program {
-  return decode(readFileSync(join(native, "filters", `instance.${name}.bpf`)));
+function readFilter(role: Role, architecture: string): Program {
+  return decode(readFileSync(join(native, "filters", `${role}.${architecture}.bpf`)));
 }
 
 /** SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_ERRNO | errno */
