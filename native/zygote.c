@@ -1,5 +1,5 @@
 /* The zygote: a Node that has loaded its code and now waits, on its main thread, to be forked. What becomes
- * of the fork is clone.c. Runs in Node through koffi; docs/decisions/0004-forking-v8.md says why it works. */
+ * of the fork is clone.c. Runs in Node through koffi; docs/decisions/0006-forking-v8.md says why it works. */
 #include "clone.h"
 #include "fds.h"
 #include "libtsfn.h"
