@@ -273,14 +273,10 @@ void sandbox_fork(struct warden *w, struct sandbox *s, struct sandbox *zygote,
     s->status = (struct watch){.fd = s->ends.status, .ready = status_ready};
     s->ends.status = -1;
     await(w, s, MOST_FORK_MS);
-    if (result == 0)
-        result = loop_watch(w->loop, &s->status, EPOLLIN, &f);
-    else
-        loop_watch(w->loop, &s->status, EPOLLIN, &s->clone.failure);
-    if (result < 0) {
-        s->clone.failure = f;
-        clone_cancel(s);
-    }
+    if (result < 0) s->clone.failure = f;
+    /* What cannot be watched is looked at when it is overdue. */
+    if (loop_watch(w->loop, &s->status, EPOLLIN, &f) < 0) s->clone.failure = f;
+    if (s->clone.failure.step != NULL) clone_cancel(s);
 }
 
 /* --- what takes too long -----------------------------------------------------------------------------------
@@ -290,6 +286,8 @@ void sandbox_fork(struct warden *w, struct sandbox *s, struct sandbox *zygote,
  */
 static void fork_overdue(struct warden *w, struct sandbox *s, int64_t now) {
     struct sandbox *zygote = s->clone.zygote;
+    status_ready(w, &s->status, 0);
+    if (s->clone.phase != CLONE_ASKED) return;
     if (zygote != NULL && now < zygote->progress_ms + MOST_FORK_MS) {
         s->clone.deadline_ms = zygote->progress_ms + MOST_FORK_MS;
         return;

@@ -46,7 +46,7 @@ test("an id that was taken again is out of the old owner's reach", async (t) => 
 test("a second start is refused before it reaches the warden", async (t) => {
   const sandbox = await warden.sandboxes.create(spec());
   await sandbox.start(inside("wait"));
-  await t.throwsAsync(sandbox.start(inside("wait")), { code: "SANDBOX_FAILED", message: /has one already/ });
+  await t.throwsAsync(sandbox.start(inside("wait")), { code: "SANDBOX_FAILED", message: /has a process already/ });
   await sandbox.destroy();
 });
 
