@@ -26,8 +26,9 @@ static int become(int *warden, uid_t uid, struct failure *f) {
     struct locks locks = {
         .uid = uid, .open_files = OPEN_FILES, .cwd = "/", .parent = *warden, .filter = FILTER_INSTANCE};
     if (locks_close(&locks, f) < 0) return -1;
-    /* Its memory is a copy of the warden's. */
-    if (prctl(PR_SET_DUMPABLE, 0) < 0) return fail(f, "hide pause", "dumpable");
+    /* Its memory is a copy of the warden's. In lists of processes it should not pass for it. */
+    if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NAME, "tsfn-pause") < 0)
+        return fail(f, "hide pause", "prctl");
     return 0;
 }
 
