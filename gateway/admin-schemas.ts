@@ -115,9 +115,20 @@ const summary = z.object({
 
 export const listedFunction = summary.openapi("Function");
 
+const startMode = z.enum(["function", "runtime", "none"]);
+
+const start = z
+  .object({
+    wanted: startMode,
+    mode: startMode,
+    reason: z.string().nullable().openapi({ description: "Why it is not as wanted" }),
+  })
+  .openapi("Start");
+
 export const functionDescription = summary
   .extend({
     current: version,
+    start,
     layers: z.array(digest).readonly(),
     versions: z.array(version).readonly(),
     instanceList: z.array(instance).readonly(),
@@ -133,6 +144,7 @@ export const deployed = z
     unchanged: z.boolean().openapi({ description: "The same content was live already: nothing was published" }),
     storeMs: z.number(),
     warmMs: z.number(),
+    start,
     url: z.string(),
   })
   .openapi("Deployed");

@@ -4,7 +4,7 @@
 import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { TsfnError } from "../runtime/errors.ts";
-import type { Answer } from "../runtime/invocation.ts";
+import type { Answer, AnswerTiming } from "../runtime/invocation.ts";
 import { type Exchange, reasonOf } from "./exchanges.ts";
 import { discardRest } from "./request-body.ts";
 import { connectionOptions, isHopByHop } from "./request-headers.ts";
@@ -61,16 +61,22 @@ export async function sendProblem(exchange: Exchange, error: TsfnError, function
   response.end();
 }
 
+/** What the caller waited for; of a cold start also its steps, as parts of `init`. */
+function serverTiming({ queueMs, initMs, execMs, startSteps = [] }: AnswerTiming): string {
+  const waits = [["queue", queueMs] as const, ["init", initMs] as const, ["exec", execMs] as const];
+  const steps = startSteps.map(({ name, durationMs }) => [`init-${name}`, durationMs] as const);
+  return [...waits, ...steps].map(([name, ms]) => `${name};dur=${ms.toFixed(2)}`).join(", ");
+}
+
 function writeHead(exchange: Exchange, answer: Answer, lengthBytes: number | null): void {
   if (answer.status < 200 || answer.status > 599) throw badHead(answer, `its status is ${answer.status}`);
-  const { queueMs, initMs, execMs } = answer.timing;
   const own = [
     "X-Request-Id",
     exchange.requestId,
     "X-Tsfn-Version",
     String(answer.version),
     "Server-Timing",
-    `queue;dur=${queueMs.toFixed(2)}, init;dur=${initMs.toFixed(2)}, exec;dur=${execMs.toFixed(2)}`,
+    serverTiming(answer.timing),
   ];
   if (answer.cold) own.push("X-Tsfn-Cold", "1");
   if (answer.status === 429 || answer.status === 503) own.push(...retryAfter(answer.headers));

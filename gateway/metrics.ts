@@ -82,7 +82,7 @@ function observerOf(registry: Registry): RuntimeObserver {
   });
   const coldStartDuration = new Histogram({
     name: "tsfn_cold_start_duration_seconds",
-    help: "Duration of an instance's start by phase: its sandbox, its process, loading its code.",
+    help: "Duration of an instance's start by phase: its sandbox, its process (of a fork also its steps), loading its code.",
     labelNames: ["function", "phase"],
     buckets: durationBuckets,
     registers,
@@ -98,8 +98,11 @@ function observerOf(registry: Registry): RuntimeObserver {
     invocationEnded: ({ function: name, outcome }) => {
       if (outcome !== "ok") errors.inc({ function: name, reason: outcome });
     },
-    instanceStarted: ({ function: name, sandboxMs, processMs, loadMs }) => {
-      coldStarts.inc({ function: name, kind: "exec" });
+    instanceStarted: ({ function: name, mode, sandboxMs, processMs, loadMs, spans }) => {
+      coldStarts.inc({ function: name, kind: mode === "none" ? "exec" : `fork-${mode}` });
+      for (const [step, us] of Object.entries(spans ?? {})) {
+        coldStartDuration.observe({ function: name, phase: `fork-${step.replace(/Us$/, "")}` }, us / 1_000_000);
+      }
       coldStartDuration.observe({ function: name, phase: "sandbox" }, sandboxMs / 1_000);
       coldStartDuration.observe({ function: name, phase: "process" }, processMs / 1_000);
       coldStartDuration.observe({ function: name, phase: "load" }, loadMs / 1_000);

@@ -44,4 +44,11 @@ export interface AnswerTiming {
   readonly queueMs: number;
   readonly initMs: number;
   readonly execMs: number;
+  /** Of a cold answer: the steps of its instance's start by name, in order. They are parts of `initMs`. */
+  readonly startSteps?: readonly StartStep[];
+}
+
+export interface StartStep {
+  readonly name: string;
+  readonly durationMs: number;
 }

@@ -6,6 +6,7 @@ import type { BuildOptions, BuildResult, Message, Metafile } from "esbuild";
 import { type Problem, TsfnError } from "../errors.ts";
 import { type BundleFile, listAssets } from "./assets.ts";
 import type { FunctionSource } from "./source.ts";
+import { resolveTsfn, virtualPrefix } from "./tsfn-module.ts";
 
 export interface Bundle {
   /** Sorted by path; `index.mjs` and `index.mjs.map` are among them. */
@@ -78,6 +79,7 @@ function buildOptions({ dir, entry }: FunctionSource): Options {
     sourcesContent: true,
     legalComments: "none",
     banner: { js: requireBanner },
+    plugins: [resolveTsfn],
     metafile: true,
     logLevel: "silent",
     logLimit: 0,
@@ -100,7 +102,7 @@ async function toBundle(source: FunctionSource, result: BuildResult<Options>): P
 }
 
 function inputPaths(metafile: Metafile): string[] {
-  return Object.keys(metafile.inputs).filter((path) => !path.startsWith("<"));
+  return Object.keys(metafile.inputs).filter((path) => !path.startsWith("<") && !path.startsWith(virtualPrefix));
 }
 
 function bundleFailed(source: FunctionSource, thrown: unknown): TsfnError {

@@ -1,2 +1,2 @@
-export { buildGuest } from "./build.ts";
+export { buildGuest, type GuestPrograms } from "./build.ts";
 export type { ExecutionContext, ExportedHandler, MethodHandler } from "./public.ts";

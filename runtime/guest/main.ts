@@ -4,7 +4,7 @@
 import { Socket } from "node:net";
 import { encode, FrameWriter, type Init, toDaemon } from "../wire/index.ts";
 import { failureOf } from "./failure.ts";
-import { watchLayer } from "./layer-watch.ts";
+import { noLayer, watchLayer } from "./layer-watch.ts";
 import { loadHandler } from "./loader.ts";
 import { describeMachine } from "./machine.ts";
 import { captureOutput, Printer } from "./output.ts";
@@ -16,7 +16,8 @@ const writer = new FrameWriter(wire);
 const outside = new Printer(writer, 0);
 const session = new Session({
   writer,
-  layer: watchLayer(),
+  // Outside of a sandbox, as in tests, the root is not this process's to watch.
+  layer: process.pid === 1 ? watchLayer() : noLayer,
   onInit: (init) => void start(init),
   onEnd: () => exit(0),
 });

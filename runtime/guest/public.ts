@@ -1,5 +1,5 @@
-// The types a function's author imports: `import type { ExportedHandler } from "tsfn"`. Types only; handler.ts calls
-// what they describe.
+// What a function's author imports: `import { type ExportedHandler, onFork } from "tsfn"`. Types only: the bundler puts the
+// module itself in place (runtime/catalog/tsfn-module.ts), and call.ts calls what they describe.
 
 /** What the default export of a function's module looks like. */
 export interface ExportedHandler<Env = Readonly<Record<string, string>>> {
@@ -22,3 +22,11 @@ export interface ExecutionContext {
   /** Keeps the invocation open after its answer until `work` settles; a rejection goes to the logs. */
   waitUntil(work: Promise<unknown>): void;
 }
+
+/**
+ * Calls `hook` in every process that is forked from this one, before its first invocation and after everything registered
+ * before; a promise is awaited. For state that must not be the same in two processes, such as a generator with a seed. A
+ * module is loaded once and forked often, so register while loading; where nothing is forked (`prefork: "none"`) the hook is
+ * never called.
+ */
+export declare function onFork(hook: () => void | Promise<void>): void;

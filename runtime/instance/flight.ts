@@ -52,3 +52,40 @@ export class Flight {
     this.#timer = setTimeout(this.#options.onOverdue, graceMs);
   }
 }
+
+/** Those in flight in one instance, and how many have landed. */
+export class Flights {
+  readonly #flights = new Map<Exchange, Flight>();
+  #landed = 0;
+
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  get landed(): number {
+    return this.#landed;
+  }
+
+  get exchanges(): readonly Exchange[] {
+    return [...this.#flights.keys()];
+  }
+
+  /** The only invocation that a line without a sender can be of. */
+  get onlyRequestId(): string | undefined {
+    const [only] = this.#flights.keys();
+    return this.size === 1 ? only?.invocation.requestId : undefined;
+  }
+
+  add(flight: Flight): void {
+    this.#flights.set(flight.exchange, flight);
+  }
+
+  /** null when it has landed before. */
+  land(exchange: Exchange): InvocationReport | null {
+    const flight = this.#flights.get(exchange);
+    if (flight === undefined) return null;
+    this.#flights.delete(exchange);
+    this.#landed += 1;
+    return flight.land();
+  }
+}

@@ -37,14 +37,11 @@ export function programFor(version: FunctionVersion): Program {
 /** What a zygote does before it is forked. */
 export type ZygoteRole = "function" | "runtime";
 
-/**
- * As an exec'd one, less V8's threads, which would not exist in a clone. `--v8-pool-size=0` alone leaves one thread that
- * nothing is given to under `--single-threaded`.
- */
+/** As an exec'd one, with as few of V8's threads as Node makes, and no work for them: they would not be in a clone. */
 export function zygoteProgramFor(version: FunctionVersion, role: ZygoteRole): Program {
   const { argv, env, cwd } = programFor(version);
   const [node = "", ...rest] = argv.slice(0, -1);
-  const flags = ["--v8-pool-size=0", "--single-threaded"];
+  const flags = ["--v8-pool-size=1", "--single-threaded"];
   return { argv: [node, ...flags, ...rest, "/opt/tsfn/zygote.mjs", role], env, cwd };
 }
 

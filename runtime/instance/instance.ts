@@ -2,7 +2,7 @@
 // implements it over the unix stream, and the pool decides when there is one.
 
 import type { FunctionVersion } from "../catalog/index.ts";
-import type { Answer, Invocation } from "../invocation.ts";
+import type { Answer, Invocation, StartStep } from "../invocation.ts";
 import type { LogLine } from "../logs/index.ts";
 import type { ExitReport, ForkedProcess, ForkSpans, LayerDigest, Sandbox } from "../sandbox/index.ts";
 
@@ -13,7 +13,7 @@ import type { ExitReport, ForkedProcess, ForkSpans, LayerDigest, Sandbox } from 
 export type InstanceState = "starting" | "ready" | "retiring" | "dead";
 
 export interface Instance {
-  /** Also the sandbox's id. */
+  /** Also the sandbox's id when it was started by exec; a fork takes a sandbox that was made before. */
   readonly id: string;
   readonly version: FunctionVersion;
   readonly sandbox: Sandbox;
@@ -24,8 +24,6 @@ export interface Instance {
   readonly served: number;
   /** `performance.now()` of the start, milliseconds. */
   readonly startedAtMs: number;
-  /** `performance.now()` since when nothing is in flight; null while busy or not ready. */
-  readonly idleSinceMs: number | null;
   /**
    * Hands one invocation over; resolves with the head of the answer. Must only be called while `ready`.
    * Arms the version's deadline. Rejects with FUNCTION_ERROR, FUNCTION_CRASHED, FUNCTION_OOM, FUNCTION_TIMEOUT,
@@ -43,6 +41,8 @@ export interface Arrival {
   readonly cold: boolean;
   readonly queueMs: number;
   readonly initMs: number;
+  /** Of a cold one: how its instance's start went, step by step. */
+  readonly startSteps?: readonly StartStep[];
 }
 
 /** What an instance tells its owner (the pool). Called synchronously, at most once per fact. */

@@ -8,14 +8,14 @@ import type { ExitReport, Sandbox, SandboxProcess } from "../sandbox/index.ts";
 import { endSpan, now } from "../trace.ts";
 import type { Failure, Init, ProtocolError, Ready } from "../wire/index.ts";
 import type { Exchange } from "./exchange.ts";
-import { exitError, exitWhileLoading, LastWords } from "./exit-reason.ts";
-import { Flight } from "./flight.ts";
+import { exitError, exitWhileLoading } from "./exit-reason.ts";
+import { Flight, Flights } from "./flight.ts";
 import { GuestPeer } from "./guest-peer.ts";
 import type { Arrival, Instance, InstanceObserver, InstanceState, InvocationReport } from "./instance.ts";
 import { InstanceLog } from "./instance-log.ts";
 import { LayerCleaner } from "./layer-cleaner.ts";
 import { loadError } from "./load-error.ts";
-import { readLines, settledWithin } from "./process-output.ts";
+import { ProcessOutput } from "./process-output.ts";
 
 /** How long a retiring process may take to exit by itself. */
 const retireGraceMs = 500;
@@ -45,8 +45,8 @@ export class LiveInstance implements Instance {
   readonly #observer: InstanceObserver;
   readonly #log: InstanceLog;
   readonly #peer: GuestPeer;
-  readonly #lastWords = new LastWords();
-  readonly #flights = new Map<Exchange, Flight>();
+  readonly #output: ProcessOutput;
+  readonly #flights = new Flights();
   readonly #loaded = Promise.withResolvers<Ready>();
   readonly #layer: LayerCleaner;
   readonly #wireClosed = Promise.withResolvers<void>();
@@ -54,8 +54,6 @@ export class LiveInstance implements Instance {
   #state: InstanceState = "starting";
   /** It was ready once: only then does the observer hear of its end. */
   #known = false;
-  #served = 0;
-  #idleSinceMs: number | null = null;
   /** Why tsfnd ended it; null when it was not tsfnd. First writer wins. */
   #endedBy: TsfnError | null = null;
 
@@ -79,6 +77,7 @@ export class LiveInstance implements Instance {
       closed: () => this.#onWireClosed(),
     });
     const { sandbox, process } = parts;
+    this.#output = new ProcessOutput(process, this.#log, () => this.#flights.onlyRequestId);
     this.#layer = new LayerCleaner({ sandbox, exited: process.exited, tellGuest: () => this.#peer.reset() });
     this.#gone = this.#watch(parts.destroy);
   }
@@ -92,11 +91,7 @@ export class LiveInstance implements Instance {
   }
 
   get served(): number {
-    return this.#served;
-  }
-
-  get idleSinceMs(): number | null {
-    return this.#idleSinceMs;
+    return this.#flights.landed;
   }
 
   /** Loads the function; once, before anything else. @throws TsfnError LOAD_FAILED, STARTUP_FAILED, FUNCTION_OOM */
@@ -137,19 +132,18 @@ export class LiveInstance implements Instance {
       lateError: () => this.#error("FUNCTION_TIMEOUT", `${this.#what} took longer than its ${timeoutMs} ms`),
       onOverdue: () => this.#onOverdue(exchange),
     });
-    this.#flights.set(exchange, flight);
-    this.#idleSinceMs = null;
+    this.#flights.add(flight);
 
     const { status, headers, body } = await exchange.head;
     const execMs = endSpan("exec", invocation.requestId, flight.handedOverAtMs);
-    const { cold, queueMs, initMs } = arrival;
-    return { status, headers, body, version: this.version.number, cold, timing: { queueMs, initMs, execMs } };
+    const { cold, ...waited } = arrival;
+    return { status, headers, body, version: this.version.number, cold, timing: { ...waited, execMs } };
   }
 
   retire(): Promise<void> {
     if (this.#state === "ready") {
       this.#takeNoMore();
-      if (this.inFlight === 0) this.#letGo();
+      if (this.inFlight === 0 && this.#layer.running === null) this.#letGo();
     }
     return this.#gone;
   }
@@ -171,7 +165,6 @@ export class LiveInstance implements Instance {
   #becomeReady(): void {
     this.#state = "ready";
     this.#known = true;
-    this.#idleSinceMs = now();
   }
 
   #onLoadFailed(failure: Failure): void {
@@ -193,7 +186,7 @@ export class LiveInstance implements Instance {
   }
 
   #onSettled(exchange: Exchange): void {
-    const report = this.#land(exchange);
+    const report = this.#flights.land(exchange);
     const isIdle = this.#state === "ready" && this.inFlight === 0;
     if (isIdle && this.version.manifest.reuse === "never") this.#takeNoMore();
     if (isIdle && this.#state === "ready" && this.#layer.isDirty) void this.#cleanUpAfter(report);
@@ -215,7 +208,6 @@ export class LiveInstance implements Instance {
 
   /** Tells that an invocation is over and its instance has room, or goes. */
   #conclude(report: InvocationReport | null): void {
-    if (this.#state === "ready" && this.inFlight === 0) this.#idleSinceMs = now();
     const isDone = this.#state === "retiring" && this.inFlight === 0 && this.#endedBy === null;
     if (report !== null) this.#observer.settled(this, report);
     if (isDone) this.#letGo();
@@ -243,7 +235,6 @@ export class LiveInstance implements Instance {
   #takeNoMore(): void {
     const isNews = this.#known && this.#state === "ready";
     this.#state = "retiring";
-    this.#idleSinceMs = null;
     if (isNews) this.#observer.unusable(this);
   }
 
@@ -268,55 +259,30 @@ export class LiveInstance implements Instance {
 
   /** Waits for the process's end, tells everybody, destroys the sandbox. */
   async #watch(destroy: () => Promise<void>): Promise<void> {
-    const { exited, stdout, stderr } = this.#process;
-    const printed = [
-      readLines(stdout, (line) => this.#log.write("stdout", "info", line, this.#onlyRequestId())),
-      readLines(stderr, (line) => this.#onStderr(line)),
-    ];
-    const exit = await exited;
+    const exit = await this.#process.exited;
     // A frame or a line from before its end may arrive after the news of it.
-    await settledWithin(drainGraceMs, [this.#wireClosed.promise, ...printed]);
+    await this.#output.drain(drainGraceMs, this.#wireClosed.promise);
     this.#peer.close();
-    stdout.destroy();
-    stderr.destroy();
     this.#onExit(exit);
     await destroy().catch((error: unknown) => this.#complain("could not be destroyed", error));
     if (this.#known) this.#observer.gone(this, exit);
   }
 
   #onExit(exit: ExitReport): void {
-    const itsOwn = exitError(this.version, exit, this.#lastWords);
+    const { lastWords } = this.#output;
+    const itsOwn = exitError(this.version, exit, lastWords);
     const isOom = itsOwn.code === "FUNCTION_OOM";
     const reason = isOom ? itsOwn : (this.#endedBy ?? itsOwn);
     const wasWanted = this.#endedBy !== null || this.#state === "retiring";
-    if (isOom || !wasWanted) this.#log.write("platform", "error", reason.message, this.#onlyRequestId());
+    if (isOom || !wasWanted) this.#log.write("platform", "error", reason.message, this.#flights.onlyRequestId);
     this.#takeNoMore();
     this.#state = "dead";
-    this.#loaded.reject(exitWhileLoading(reason, exit, this.#lastWords));
-    for (const exchange of [...this.#flights.keys()]) {
+    this.#loaded.reject(exitWhileLoading(reason, exit, lastWords));
+    for (const exchange of this.#flights.exchanges) {
       exchange.fail(reason);
-      const report = this.#land(exchange);
+      const report = this.#flights.land(exchange);
       if (report !== null && this.#known) this.#observer.settled(this, report);
     }
-  }
-
-  #onStderr(line: string): void {
-    this.#lastWords.hear(line);
-    this.#log.write("stderr", "error", line, this.#onlyRequestId());
-  }
-
-  #land(exchange: Exchange): InvocationReport | null {
-    const flight = this.#flights.get(exchange);
-    if (flight === undefined) return null;
-    this.#flights.delete(exchange);
-    this.#served += 1;
-    return flight.land();
-  }
-
-  /** The only invocation that a line without a sender can be of. */
-  #onlyRequestId(): string | undefined {
-    const [only] = this.#flights.keys();
-    return this.inFlight === 1 ? only?.invocation.requestId : undefined;
   }
 
   #complain(what: string, error: unknown): void {

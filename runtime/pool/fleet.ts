@@ -7,8 +7,9 @@ import { now } from "../trace.ts";
 import type { Budget, BudgetMember } from "./budget.ts";
 import { CrashLoop } from "./crash-loop.ts";
 import { type LaunchParts, launch, type SlotOwner, slotFor } from "./launch.ts";
-import { maxBackoffMs, retireCount, smooth, startsWanted } from "./policy.ts";
+import { maxBackoffMs, retireCount, smooth, spareInstances, startsWanted } from "./policy.ts";
 import { FreeSlots, isLive, type LiveSlot, type Slot } from "./slot.ts";
+import { Timers } from "./timers.ts";
 
 export interface FleetParts extends LaunchParts {
   readonly budget: Budget;
@@ -38,7 +39,7 @@ export class Fleet {
   readonly #free = new FreeSlots();
   readonly #crashLoop = new CrashLoop();
   readonly #launches = new Set<Promise<TsfnError | null>>();
-  readonly #timers = new Map<"expire" | "reconsider", NodeJS.Timeout>();
+  readonly #timers = new Timers<"expire" | "reconsider">();
   readonly #emptied = Promise.withResolvers<void>();
   readonly #isSingleUse: boolean;
   readonly #member: BudgetMember = {
@@ -53,6 +54,7 @@ export class Fleet {
     gone: (slot) => this.#gone(slot),
   };
   #estimates: Estimates;
+  #usedAtMs = Number.NEGATIVE_INFINITY;
   #phase: "open" | "closing" | "closed" = "open";
 
   constructor(parts: FleetParts, demand: Demand) {
@@ -82,6 +84,9 @@ export class Fleet {
     slot.inFlight += 1;
     const capacity = this.#isSingleUse ? 1 : this.#parts.version.manifest.concurrency;
     if (slot.inFlight >= capacity) this.#free.remove(slot);
+    this.#usedAtMs = atMs;
+    // Its successor, once this invocation is on its way.
+    if (this.#isSingleUse) setImmediate(() => this.reconsider());
   }
 
   /** Why nobody should wait for an instance now; null when waiting is worth it. */
@@ -101,7 +106,7 @@ export class Fleet {
     const backoffMs = this.backoffMs();
     if (this.#demand.waiting() === 0 && backoffMs === 0) return;
     // A line that nobody serves gets no event of its own: look again once a start could have helped.
-    this.#later("reconsider", Math.max(backoffMs, this.#estimates.startMs, 20), () => this.reconsider());
+    this.#timers.later("reconsider", Math.max(backoffMs, this.#estimates.startMs, 20), () => this.reconsider());
   }
 
   /** Starts one whatever the budget, as proof that the version works, then `min` while there is room. @throws its error */
@@ -151,7 +156,7 @@ export class Fleet {
     this.#free.add(slot);
     this.#demand.freed();
     if (this.#phase !== "open") this.#retireUnneeded();
-    else this.#later("expire", this.#parts.version.manifest.scaling.idleTimeoutMs, () => this.#retireExpired());
+    else this.#timers.later("expire", this.#parts.version.manifest.scaling.idleTimeoutMs, () => this.#retireExpired());
   }
 
   #launch(): Promise<TsfnError | null> {
@@ -234,8 +239,16 @@ export class Fleet {
       held: this.#slots.size,
       concurrency,
       singleUse: this.#isSingleUse,
+      spare: this.#spareWanted(),
       max: scaling.max,
     });
+  }
+
+  /** Nobody else has to give up an instance for one that is made ahead. */
+  #spareWanted(): number {
+    const { idleTimeoutMs } = this.#parts.version.manifest.scaling;
+    const isInUse = this.#phase === "open" && now() - this.#usedAtMs < idleTimeoutMs;
+    return isInUse && !this.#parts.budget.isFull ? spareInstances : 0;
   }
 
   #view(): { readonly starting: number; readonly busyMs: readonly number[]; readonly min: number } {
@@ -268,7 +281,7 @@ export class Fleet {
     const count = retireCount(idleMs, { ...this.#view(), idleTimeoutMs });
     for (const slot of idle.slice(0, count)) this.#retire(slot);
     if (this.#spare() === undefined) return;
-    this.#later("expire", Math.max(1, idleTimeoutMs - (idleMs[count] ?? 0)), () => this.#retireExpired());
+    this.#timers.later("expire", Math.max(1, idleTimeoutMs - (idleMs[count] ?? 0)), () => this.#retireExpired());
   }
 
   #retireUnneeded(): void {
@@ -276,19 +289,10 @@ export class Fleet {
     for (const slot of this.#slots) if (slot.phase === "ready" && isLive(slot)) this.#retire(slot);
     if (this.#slots.size > 0 || this.#phase === "closed") return;
     this.#phase = "closed";
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
     this.#parts.budget.leave(this.#member);
     this.#emptied.resolve();
   }
 
   readonly #fault = (thrown: unknown): void => this.#parts.events.fault(asTsfnError(thrown));
-
-  #later(purpose: "expire" | "reconsider", delayMs: number, act: () => void): void {
-    if (this.#timers.has(purpose)) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(purpose);
-      act();
-    }, delayMs);
-    this.#timers.set(purpose, timer.unref());
-  }
 }

@@ -4,7 +4,8 @@
 import { randomBytes } from "node:crypto";
 import type { FunctionVersion } from "../catalog/index.ts";
 import { asTsfnError } from "../errors.ts";
-import type { Forker, InstanceObserver, InvocationReport, StartedInstance } from "../instance/index.ts";
+import type { Forker, InstanceObserver, InvocationReport, StartedInstance, StartReport } from "../instance/index.ts";
+import type { StartStep } from "../invocation.ts";
 import type { LogLevel, LogLine } from "../logs/index.ts";
 import type { LayerDigest, SandboxFactory } from "../sandbox/index.ts";
 import type { RuntimeObserver } from "../surface.ts";
@@ -85,13 +86,26 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
       outcome: "ok",
     });
     parts.events.instanceStarted({ ...subject, ...report });
-    return Object.assign(slot, { instance });
+    return Object.assign(slot, { instance, startSteps: stepsOf(report) });
   } catch (thrown) {
     const failure = asTsfnError(thrown);
     platform("platform.initReport", "error", { outcome: failure.code, error: failure.message });
     parts.events.instanceFailed({ ...subject, code: failure.code });
     throw failure;
   }
+}
+
+/** Without those that took no time. */
+function stepsOf({ sandboxMs, loadMs, processMs, spans }: StartReport): StartStep[] {
+  const inside = spans === null ? [] : Object.entries(spans).map(([name, us]) => [name.replace(/Us$/, ""), us / 1_000]);
+  const steps = [
+    ["sandbox", sandboxMs],
+    ...(spans === null ? [["process", processMs]] : inside),
+    ["load", loadMs],
+  ] as const;
+  return steps
+    .map(([name, durationMs]) => ({ name: String(name), durationMs: Number(durationMs) }))
+    .filter(({ durationMs }) => durationMs > 0);
 }
 
 /** Milliseconds to three decimals: what lies behind them is noise that readers should be spared. */

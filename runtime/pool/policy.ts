@@ -14,6 +14,8 @@ export interface PoolView {
   readonly concurrency: number;
   /** `reuse: "never"`: an instance serves one invocation and is gone. */
   readonly singleUse: boolean;
+  /** Single-use instances to hold ready beyond the line, so that the start's price is paid between invocations. */
+  readonly spare: number;
   readonly min: number;
   readonly max: number;
   /** Usual duration of an invocation; null before the first one. */
@@ -44,6 +46,9 @@ export function retireCount(
   return Math.max(0, Math.min(expired, spare));
 }
 
+/** How many single-use instances a function in use holds ready. */
+export const spareInstances = 2;
+
 const firstBackoffMs = 100;
 export const maxBackoffMs = 10_000;
 
@@ -66,7 +71,8 @@ export function smooth(mean: number | null, sample: number): number {
 }
 
 function startsForLine(view: PoolView): number {
-  if (view.singleUse) return view.waiting;
+  // None of them has been used, so none will be free again.
+  if (view.singleUse) return Math.max(0, view.waiting + view.spare - view.busyMs.length);
   const serviceMs = Math.max(view.serviceMs ?? view.startMs, 0.01);
   // Whoever has worked longer than usual is expected to take that long again.
   const perMs = view.busyMs.reduce((sum, ms) => sum + view.concurrency / Math.max(serviceMs, ms), 0);

@@ -124,10 +124,10 @@ export class Pool {
     const atMs = now();
     const isCold = enqueuedAtMs !== null && !slot.used && enqueuedAtMs < slot.readyAtMs;
     const initMs = isCold ? atMs - Math.max(slot.startedAtMs, enqueuedAtMs) : 0;
-    const arrival = { cold: isCold, initMs, queueMs: Math.max(0, atMs - invocation.acceptedAtMs - initMs) };
+    const waited = { cold: isCold, initMs, queueMs: Math.max(0, atMs - invocation.acceptedAtMs - initMs) };
     this.#fleet.handedOver(slot, atMs);
-    this.#parts.events.handedOver({ ...this.#subject(), ...arrival });
-    return slot.instance.invoke(invocation, arrival);
+    this.#parts.events.handedOver({ ...this.#subject(), ...waited });
+    return slot.instance.invoke(invocation, isCold ? { ...waited, startSteps: slot.startSteps } : waited);
   }
 
   #dispatch(): void {

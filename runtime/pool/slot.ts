@@ -1,6 +1,7 @@
 // The pool's record of one instance, from before it exists until it is gone, and the choice of the next one to use.
 
 import type { Instance } from "../instance/index.ts";
+import type { StartStep } from "../invocation.ts";
 
 /** leaving: takes no more invocations; its sandbox is being destroyed or waits for the last ones in flight. */
 export type SlotPhase = "starting" | "ready" | "leaving";
@@ -11,6 +12,8 @@ export interface Slot {
   phase: SlotPhase;
   /** null while it starts. */
   instance: Instance | null;
+  /** Of its start; empty while it starts. */
+  startSteps: readonly StartStep[];
   readyAtMs: number;
   inFlight: number;
   /** Whether an invocation was ever handed over. */
@@ -27,6 +30,7 @@ export function newSlot(id: string, startedAtMs: number): Slot {
     startedAtMs,
     phase: "starting",
     instance: null,
+    startSteps: [],
     readyAtMs: startedAtMs,
     inFlight: 0,
     used: false,

@@ -40,7 +40,10 @@ const attacks: Readonly<Record<string, readonly [string[], string]>> = {
   "an unknown kind": [[frame(200, 1)], "FUNCTION_BAD_RESPONSE"],
   "a kind of the other direction": [[frame(1, 1, failure)], "FUNCTION_BAD_RESPONSE"],
   "an invocation that is not there": [[frame(toDaemon.response, 77, head(200, []))], "FUNCTION_CRASHED"],
-  "ready again": [[frame(toDaemon.ready, 0, encode({ handler: "fetch", loadMs: 1, unforkable: [] }))], "FUNCTION_CRASHED"],
+  "ready again": [
+    [frame(toDaemon.ready, 0, encode({ handler: "fetch", loadMs: 1, unforkable: [] }))],
+    "FUNCTION_CRASHED",
+  ],
   "a head that is no msgpack": [[frame(toDaemon.response, 1, Buffer.from([0xc1]))], "FUNCTION_BAD_RESPONSE"],
   "a head that is a list": [[frame(toDaemon.response, 1, Buffer.from([0x90]))], "FUNCTION_BAD_RESPONSE"],
   "status 101": [[frame(toDaemon.response, 1, head(101, []))], "FUNCTION_BAD_RESPONSE"],

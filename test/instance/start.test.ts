@@ -10,7 +10,6 @@ test("a start reports what it spent, and the instance is ready and idle", async 
   t.true(sandboxMs >= 0 && processMs > 0 && loadMs > 0);
   t.is(instance.state, "ready");
   t.is(instance.inFlight, 0);
-  t.is(typeof instance.idleSinceMs, "number");
 });
 
 test("an error while loading is LOAD_FAILED with the stack mapped to the source, as a problem and in the log", async (t) => {

@@ -19,6 +19,7 @@ const quiet: PoolView = {
   held: 0,
   concurrency: 1,
   singleUse: false,
+  spare: 0,
   min: 0,
   max: 200,
   serviceMs: null,
@@ -35,6 +36,7 @@ const views: fc.Arbitrary<PoolView> = fc
     leaving: fc.nat(20),
     concurrency: fc.integer({ min: 1, max: 1_000 }),
     singleUse: fc.boolean(),
+    spare: fc.nat(3),
     min: fc.nat(20),
     spread: fc.nat(300),
     serviceMs: fc.option(fc.double({ min: 0, max: 1e6, noNaN: true })),
@@ -106,6 +108,11 @@ test("an invocation that runs far longer than usual is not counted on", (t) => {
 test("an instance for one invocation only serves nobody else in the line", (t) => {
   t.is(startsWanted({ ...quiet, singleUse: true, serviceMs: 1, waiting: 7, busyMs: [], held: 3 }), 7);
   t.is(startsWanted({ ...quiet, singleUse: true, serviceMs: 1, waiting: 7, starting: 5, held: 8 }), 2);
+  t.is(
+    startsWanted({ ...quiet, singleUse: true, spare: 2, waiting: 0, busyMs: [0], held: 3 }),
+    1,
+    "one is ready ahead",
+  );
 });
 
 test("more waiting never asks for fewer starts", (t) => {

@@ -50,7 +50,7 @@ async function deploy(directory: string, { name, env }: DeployOptions, command: 
 }
 
 function summary(deployed: Deployed, buildMs: number): string[] {
-  const { name, version, unchanged, sizeBytes, storeMs, warmMs } = deployed;
+  const { name, version, unchanged, sizeBytes, storeMs, warmMs, start } = deployed;
   if (unchanged) return [`unchanged: ${name}@${version} has this content already and stays live`, next(name)];
   return [
     ...fields([
@@ -59,6 +59,7 @@ function summary(deployed: Deployed, buildMs: number): string[] {
       ["build", formatMs(buildMs)],
       ["store", formatMs(storeMs)],
       ["warm-up", formatMs(warmMs)],
+      ["prefork", start.reason === null ? start.mode : `${start.mode}, not ${start.wanted}: ${start.reason}`],
     ]),
     next(name),
   ];

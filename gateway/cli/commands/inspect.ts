@@ -22,15 +22,16 @@ async function inspect(name: string, command: Command): Promise<void> {
   output.lines([...describeFunction(found), ...found.instanceList.flatMap(describeInstance)]);
 }
 
-function describeFunction({ current, versions, layers, url, instanceList }: InspectedFunction): string[] {
-  const { limits, scaling, concurrency, reuse, prefork, env, network, runtime } = current.manifest;
+function describeFunction({ current, start, versions, layers, url, instanceList }: InspectedFunction): string[] {
+  const { limits, scaling, concurrency, reuse, env, network, runtime } = current.manifest;
   return [
     `${current.function}@${current.number}`,
     ...fields([
       ["  url", url],
       ["  deployed", `${current.createdAt} (${formatAge(Date.now() - Date.parse(current.createdAt))} ago)`],
       ["  size", formatBytes(current.sizeBytes)],
-      ["  runtime", `${runtime}, prefork ${prefork}, reuse ${reuse}, concurrency ${concurrency}`],
+      ["  runtime", `${runtime}, reuse ${reuse}, concurrency ${concurrency}`],
+      ["  prefork", start.reason === null ? start.mode : `${start.mode}, not ${start.wanted}: ${start.reason}`],
       ["  memory", formatBytes(limits.memoryBytes)],
       ["  cpus", String(limits.cpus)],
       ["  timeout", formatMs(limits.timeoutMs)],
