@@ -3,12 +3,11 @@
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, realpathSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { type CommandOptions, type CommandResult, runCommand, spawnCommand } from "./command.ts";
-import { type Owner, temporaryDirectory } from "./function-directory.ts";
+import { type Owner, passableDirectory } from "./function-directory.ts";
 import { createLeakAudit, type LeakAudit } from "./leak-audit.ts";
 import { isAlive } from "./processes.ts";
 import { until } from "./until.ts";
@@ -43,14 +42,13 @@ export interface Server {
 
 export interface ServerOptions {
   readonly flags?: readonly string[];
-  /** Where the data directory is made; a directory that the server's user can traverse. */
+  /** Where the data directory is made: without links in its path, and passable to the server's user. */
   readonly base?: string;
 }
 
 export async function startServer(t: Owner, options: ServerOptions = {}): Promise<Server> {
-  const base = options.base ?? temporaryDirectory(t);
-  chmodSync(base, 0o711);
-  const dataDir = join(realpathSync(base), "data");
+  const base = options.base ?? passableDirectory(t);
+  const dataDir = join(base, "data");
   const admin = join(base, "run/admin.sock");
   const audit = createLeakAudit(dataDir);
   let running = await launch(dataDir, admin, options.flags ?? []);
