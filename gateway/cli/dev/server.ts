@@ -54,7 +54,8 @@ export async function openDevServer(wanted: Settings, installation: Installation
 async function launch(directory: string, settings: Settings, installation: Installation): Promise<DevServer> {
   const prepared = await prepareDirectories(settings);
   const errorPath = join(directory, "server.err");
-  await using log = await open(join(directory, "server.log"), "a", 0o600);
+  const logPath = join(directory, "server.log");
+  await using log = await open(logPath, "a", 0o600);
   await using errors = await open(errorPath, "a", 0o600);
   const server = launchServer({
     prepared,
@@ -67,7 +68,7 @@ async function launch(directory: string, settings: Settings, installation: Insta
   const lost = server.ready.then(async () => {
     const status = await server.ended;
     if (closing) return await new Promise<never>(() => {});
-    const told = (await readFile(errorPath, "utf8")).trim() || "it said nothing";
+    const told = (await readFile(errorPath, "utf8")).trim() || (await lastLine(logPath)) || "it said nothing";
     throw new TsfnError("WARDEN_LOST", `the server ended with status ${status}: ${told}`, { hint: "Run it again" });
   });
   return {
@@ -84,4 +85,9 @@ async function launch(directory: string, settings: Settings, installation: Insta
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** The directory goes away with the server, so its last word is all that can be looked at. */
+async function lastLine(path: string): Promise<string> {
+  return (await readFile(path, "utf8")).trim().split("\n").at(-1) ?? "";
 }
