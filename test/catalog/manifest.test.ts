@@ -90,6 +90,7 @@ const mistakes: readonly (readonly [text: string, ...told: readonly string[]])[]
   ['{ "quux": 1 }', '1:3 "quux" is not a key of tsfn.json'],
   ['{ "__proto__": {} }', '1:3 "__proto__" is not a key of tsfn.json'],
   ['{ "scaling": { "min": 5, "max": 2 } }', "1:23 scaling.min is 5; wanted at most scaling.max, which is 2"],
+  ['{ "reuse": "never", "concurrency": 2 }', '1:36 concurrency is 2; wanted 1, because "reuse" is "never"'],
   ['{ "scaling": { "min": 201 } }', "1:23 scaling.min is 201; wanted at most scaling.max, which is 200"],
   [
     '{ "scaling": { "idleTimeout": "0s" } }',
@@ -144,7 +145,7 @@ test("a whole manifest with comments, trailing commas and a byte order mark is r
     "name": "a-1", "main": "./src/a.ts", "handler": "fetch", "runtime": "node26",
     "env": { "GREETING": "hi", "constructor": "fine" },
     "limits": { "memory": "1gb", "cpus": 0.5, "timeout": "1.5s", "disk": "1mb", "pids": 16, "body": "0b" },
-    "concurrency": 10, "reuse": "never", "prefork": "none",
+    "concurrency": 1, "reuse": "never", "prefork": "none",
     "scaling": { "min": 1, "max": 1, "idleTimeout": "1h" }, "network": "none", /* all */
   }`;
   const manifest = parseManifest(text, "tsfn.json", {});
