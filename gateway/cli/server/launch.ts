@@ -5,6 +5,7 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { constants } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Settings } from "../../../runtime/config.ts";
 import { catalogue, type ErrorCode, isErrno, TsfnError } from "../../../runtime/errors.ts";
 import type { ServerInfo } from "../answers.ts";
 import { type Client, openClient } from "../client.ts";
@@ -48,7 +49,7 @@ export function launchServer({ prepared, installation, ...options }: LaunchOptio
     cwd: "/",
     // A session of its own: a terminal's Ctrl-C reaches only us, and we end the server in order.
     detached: true,
-    env: daemonEnvironment(process.env, prepared.settings.dataDir),
+    env: daemonEnvironment(process.env, prepared.settings),
     stdio: options.stdio,
   });
   const { promise: ended, resolve } = Promise.withResolvers<number>();
@@ -91,12 +92,12 @@ function wardenArguments(prepared: Prepared, installation: Installation, dieWith
 }
 
 /** Nothing of the starter's environment reaches the daemon but what concerns every process of a machine. */
-function daemonEnvironment(env: NodeJS.ProcessEnv, dataDir: string): NodeJS.ProcessEnv {
+function daemonEnvironment(env: NodeJS.ProcessEnv, { dataDir, durability }: Settings): NodeJS.ProcessEnv {
   const kept = ["LANG", "TZ"].filter((name) => env[name] !== undefined).map((name) => [name, env[name]]);
   return {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    // Halves the daemon's start after its first one; only the daemon can write there.
-    NODE_COMPILE_CACHE: join(dataDir, "state/compile-cache"),
+    // Halves the daemon's start after its first one, where there is a second; only the daemon can write there.
+    ...(durability === "sync" && { NODE_COMPILE_CACHE: join(dataDir, "state/compile-cache") }),
     ...Object.fromEntries(kept),
   };
 }
