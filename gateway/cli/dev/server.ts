@@ -10,7 +10,7 @@ import type { Address, Settings } from "../../../runtime/config.ts";
 import { isErrno, TsfnError } from "../../../runtime/errors.ts";
 import type { ServerInfo } from "../answers.ts";
 import type { Client } from "../client.ts";
-import { type Installation, launchServer, prepareDirectories, processEnd } from "../server/index.ts";
+import { type Installation, launchServer, prepareDirectories, processEnd, sweepLeftovers } from "../server/index.ts";
 
 /** The level of `error` in pino's records; `fatal` is above. */
 const pinoError = 50;
@@ -89,6 +89,7 @@ async function launch(directory: string, settings: Settings, installation: Insta
       clearTimeout(patience);
       // The warden goes last, unless it was killed.
       if (tsfnd !== undefined) await processEnd(tsfnd);
+      if (server.child.signalCode !== null) await sweepLeftovers(prepared, installation);
       await rm(directory, { recursive: true, force: true });
     },
   };
