@@ -2,6 +2,7 @@
 // server listens again, and every function answers.
 
 import test from "ava";
+import { sandboxCgroups } from "../support/cgroups.ts";
 import { example } from "../support/function-directory.ts";
 import { isAlive, processTree } from "../support/processes.ts";
 import { type Server, startServer } from "../support/server.ts";
@@ -29,8 +30,9 @@ test.serial(
         () => !isAlive(server.info().pid) && !isAlive(server.info().wardenPid),
       );
       await server.start();
-      const survivors = pids.filter(isAlive);
-      t.deepEqual(survivors, [], `round ${round}, kill -9 of ${victims.join(" and ")}`);
+      const title = `round ${round}, kill -9 of ${victims.join(" and ")}`;
+      t.deepEqual(pids.filter(isAlive), [], title);
+      t.deepEqual(sandboxCgroups(server.dataDir), [], title);
       t.is((await server.fetch("/function/hello")).status, 200, `round ${round}`);
       t.is((await server.fetch("/function/sleep?ms=1")).status, 200, `round ${round}`);
     }
