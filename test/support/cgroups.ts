@@ -21,7 +21,7 @@ export function sandboxCgroups(dataDir: string): string[] {
     .map(({ path }) => join(path, cgroupName(dataDir)))
     .filter((group) => existsSync(group))
     .flatMap((group) => readdirSync(group, { withFileTypes: true }))
-    .filter((entry) => entry.isDirectory())
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("_")) // _tsfnd is the daemon's own
     .map(({ parentPath, name }) => join(parentPath, name));
 }
 
