@@ -125,7 +125,7 @@ export class TsfnError extends Error {
   }
 
   get hint(): string {
-    return this.fields.hint ?? catalogue[this.code].hint;
+    return (this.fields.hint ?? catalogue[this.code].hint).replace("<name>", this.fields.function ?? "<name>");
   }
 }
 
@@ -148,7 +148,7 @@ export function toProblem(error: TsfnError): ProblemDocument {
   const { status, retryable, title } = catalogue[error.code];
   const { requestId, function: name, version, problems } = error.fields;
   return {
-    type: `https://tsfn.dev/errors#${error.code}`,
+    type: `urn:tsfn:error:${error.code}`,
     title,
     status,
     detail: error.message,

@@ -141,7 +141,7 @@ test("an empty object means the defaults, in units", (t) => {
 
 test("a whole manifest with comments, trailing commas and a byte order mark is read", (t) => {
   const text = `\uFEFF{
-    "$schema": "https://tsfn.dev/tsfn.schema.json", // for editors
+    "$schema": "../tsfn.schema.json", // for editors
     "name": "a-1", "main": "./src/a.ts", "handler": "fetch", "runtime": "node26",
     "env": { "GREETING": "hi", "constructor": "fine" },
     "limits": { "memory": "1gb", "cpus": 0.5, "timeout": "1.5s", "disk": "1mb", "pids": 16, "body": "0b" },
