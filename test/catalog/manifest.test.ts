@@ -1,5 +1,6 @@
 // What a person is told about tsfn.json: every mistake at once, with its place. The table holds the exact sentences.
 
+import { readFileSync } from "node:fs";
 import test from "ava";
 import { checkName, manifestJsonSchema, parseManifest } from "../../runtime/catalog/index.ts";
 import { knownKeys } from "../../runtime/catalog/manifest-problems.ts";
@@ -210,3 +211,9 @@ function refusal(work: () => unknown): TsfnError {
   }
   throw new Error("it was accepted; wanted a TsfnError");
 }
+
+test("the published schema is the one of this code", (t) => {
+  const file = new URL("../../docs/tsfn.schema.json", import.meta.url);
+  const wanted = manifestJsonSchema();
+  t.deepEqual(JSON.parse(readFileSync(file, "utf8")), wanted, `write this into the file:\n${JSON.stringify(wanted)}`);
+});
