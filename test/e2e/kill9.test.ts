@@ -23,7 +23,7 @@ test.serial(
       const victims = (["tsfnd", "warden"] as const).filter(
         (which) => round % 3 === 2 || (round % 3 === 0) === (which === "tsfnd"),
       );
-      for (const victim of victims) server.kill9(victim);
+      server.kill9(...victims);
       await load.stop();
       await until(
         "tsfnd and the warden are gone",
@@ -43,8 +43,7 @@ test.serial("what was acknowledged is there after kill -9 of both", async (t) =>
   const server = await startServer(t);
   for (const greeting of ["one", "two", "three"]) {
     await server.deploy(example("hello"), "-e", `GREETING=${greeting}`);
-    server.kill9("tsfnd");
-    server.kill9("warden");
+    server.kill9("tsfnd", "warden");
     await server.start();
     t.deepEqual(await (await server.fetch("/function/hello")).json(), { message: `${greeting}, world!` });
   }

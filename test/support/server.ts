@@ -33,7 +33,8 @@ export interface Server {
   /** GET of an admin route. */
   ask<Document>(route: string): Promise<Document>;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  kill9(which: "tsfnd" | "warden"): void;
+  /** Both at once means so: neither lives long enough to see the other's end. */
+  kill9(...victims: readonly ("tsfnd" | "warden")[]): void;
   /** Starts it again after `stop` or `kill9`, on the same data directory and another port. */
   start(): Promise<void>;
   /** SIGTERM to the foreground command. Resolves with its exit code and what it wrote to stderr. */
@@ -79,9 +80,10 @@ export async function startServer(t: Owner, options: ServerOptions = {}): Promis
     },
     ask: (route) => askAdmin(admin, route),
     fetch: (path, init) => fetch(`${running.info.url}${path}`, init),
-    kill9(which) {
+    kill9(...victims) {
       audit.observe(running.info.wardenPid);
-      process.kill(which === "tsfnd" ? running.info.pid : running.info.wardenPid, "SIGKILL");
+      const pids = victims.map((victim) => (victim === "tsfnd" ? running.info.pid : running.info.wardenPid));
+      for (const signal of ["SIGSTOP", "SIGKILL"] as const) for (const pid of pids) process.kill(pid, signal);
     },
     async start() {
       await running.ended;
