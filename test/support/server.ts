@@ -3,9 +3,8 @@
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { request as httpRequest } from "node:http";
 import { join } from "node:path";
-import { json } from "node:stream/consumers";
+import { Client } from "undici";
 import { type CommandOptions, type CommandResult, runCommand, spawnCommand } from "./command.ts";
 import { type Owner, passableDirectory } from "./function-directory.ts";
 import { createLeakAudit, type LeakAudit } from "./leak-audit.ts";
@@ -121,11 +120,13 @@ async function launch(dataDir: string, admin: string, flags: readonly string[]):
 }
 
 async function askAdmin<Document>(socketPath: string, path: string): Promise<Document> {
-  const request = httpRequest({ socketPath, path, agent: false });
-  request.end();
-  const [response] = await once(request, "response");
-  const document = await json(response);
-  if (response.statusCode !== 200)
-    throw new Error(`GET ${path} answered ${response.statusCode} ${JSON.stringify(document)}`);
-  return document as Document;
+  const client = new Client("http://localhost", { socketPath });
+  try {
+    const { statusCode, body } = await client.request({ method: "GET", path });
+    const text = await body.text();
+    if (statusCode !== 200) throw new Error(`GET ${path} answered ${statusCode} ${text}`);
+    return JSON.parse(text) as Document;
+  } finally {
+    await client.close();
+  }
 }
