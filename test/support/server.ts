@@ -110,11 +110,15 @@ async function launch(dataDir: string, admin: string, flags: readonly string[]):
   });
   const ended = once(child, "close").then(([code]) => ({ code: code as number | null, ...written }));
   const info = await until("the server is ready", async () => {
-    if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}\n${written.stderr}`);
+    if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
     return await askAdmin<ServerInfo>(admin, "/v1/info").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT" || error.code === "ECONNREFUSED") return undefined;
       throw error;
     });
+  }).catch(async (cause: unknown) => {
+    child.kill("SIGTERM");
+    const { stdout, stderr } = await ended;
+    throw new Error(`the server did not get ready\n${stdout}${stderr}`, { cause });
   });
   return { child, info: { ...info, url: info.url.replace(/\/$/, "") }, ended };
 }
