@@ -21,7 +21,7 @@ const sandboxUids = (uid: number): boolean => uid >= 0x4000_0000 && uid % 4_096 
 
 const expectations = new Map<string, Expectation>([
   ["warden", { uid: (uid) => uid === 0, powerless: false, seccomp: "0", ownNamespaces: ["mnt"] }],
-  ["tsfnd", { uid: hostUids, powerless: true, seccomp: "0", ownNamespaces: ["mnt"] }],
+  ["tsfnd", { uid: hostUids, powerless: true, seccomp: "2", ownNamespaces: ["mnt"] }],
   ["instance", { uid: sandboxUids, powerless: true, seccomp: "2", ownNamespaces: namespaceKinds }],
 ]);
 
