@@ -34,7 +34,7 @@ export function createCpuMeter(name: string): CpuMeter {
   };
 }
 
-/** CPU time of all sandboxes of a server, those that are gone included; 0 before the first one. */
+/** CPU time of tsfnd and of all sandboxes of a server, those that are gone included; 0 before there are any. */
 export function readSandboxesUs(dataDir: string): number {
   const [tree, name] = [v2Tree(), cgroupName(dataDir)];
   return readdirSync(tree).includes(name) ? readUsageUs(join(tree, name)) : 0;

@@ -13,6 +13,7 @@
 #define MOST_MEMORY (1ull << 44)
 #define LEAST_CPU_THOUSANDTHS 10ull /* a quota is at least 1 ms of the period's 100 */
 #define MOST_CPU_THOUSANDTHS (1024ull * 1000)
+#define LEAST_PIDS 2ull /* the stage counts until it is reaped */
 #define MOST_PIDS 32768ull
 #define MOST_DISK (1ull << 44)
 #define LEAST_INODES 16ull
@@ -45,7 +46,7 @@ static int check_limits(const struct cgroup_limits *limits, struct failure *f) {
     if (check("memory", limits->memory_bytes, LEAST_MEMORY, MOST_MEMORY, f) < 0 ||
         check("cpu", limits->cpu_thousandths, LEAST_CPU_THOUSANDTHS, MOST_CPU_THOUSANDTHS, f) < 0)
         return -1;
-    return check("pids", limits->pids, 1, MOST_PIDS, f);
+    return check("pids", limits->pids, LEAST_PIDS, MOST_PIDS, f);
 }
 
 static void read_limits(struct reader *body, struct cgroup_limits *limits) {

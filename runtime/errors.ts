@@ -125,7 +125,7 @@ export class TsfnError extends Error {
   }
 
   get hint(): string {
-    return this.fields.hint ?? catalogue[this.code].hint;
+    return (this.fields.hint ?? catalogue[this.code].hint).replace("<name>", this.fields.function ?? "<name>");
   }
 }
 
@@ -144,11 +144,16 @@ export interface ProblemDocument {
   readonly problems?: readonly Problem[];
 }
 
+/** The `type` of a problem document of ours: a name, not an address. */
+export function problemType(code: ErrorCode): string {
+  return `urn:tsfn:error:${code}`;
+}
+
 export function toProblem(error: TsfnError): ProblemDocument {
   const { status, retryable, title } = catalogue[error.code];
   const { requestId, function: name, version, problems } = error.fields;
   return {
-    type: `https://tsfn.dev/errors#${error.code}`,
+    type: problemType(error.code),
     title,
     status,
     detail: error.message,

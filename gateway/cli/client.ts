@@ -5,7 +5,7 @@ import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders,
 import { request as httpsRequest } from "node:https";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type ErrorFields, isErrno, type Problem, TsfnError } from "../../runtime/errors.ts";
+import { type ErrorFields, isErrno, type Problem, problemType, TsfnError } from "../../runtime/errors.ts";
 import { isErrorCode } from "./report-error.ts";
 
 export interface Ask {
@@ -64,7 +64,7 @@ export function parseProblem(text: string): TsfnError | null {
   }
   if (typeof found !== "object" || found === null || !isErrorCode(found.code)) return null;
   // A function may use our codes in a problem document of its own.
-  if (typeof found.type !== "string" || !found.type.endsWith(`#${found.code}`)) return null;
+  if (found.type !== problemType(found.code)) return null;
   const fields: ErrorFields = {
     ...(typeof found.hint === "string" && { hint: found.hint }),
     ...(typeof found.requestId === "string" && { requestId: found.requestId }),

@@ -28,7 +28,9 @@ export function errorBlock(error: TsfnError): string[] {
   const { title } = catalogue[error.code];
   const problems = error.fields.problems ?? [];
   const reasons = problems.length > 0 ? problems.map((problem) => `  ${formatProblem(problem)}`) : [why(error.message)];
-  return [`error: ${title}`, ...reasons, `fix:   ${error.hint}`, `docs:  ${toProblem(error).type}`].map(neutralise);
+  // Ready to be copied, where the function is known.
+  const hint = error.hint.replace("<name>", error.fields.function ?? "<name>");
+  return [`error: ${title}`, ...reasons, `fix:   ${hint}`, `docs:  docs/errors.md#${error.code}`].map(neutralise);
 }
 
 /** The error that a block printed by another process of ours was made from; null when it is no such block. */

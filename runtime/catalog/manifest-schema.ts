@@ -70,31 +70,36 @@ const envSchema = z
     if (bytes > maxEnvBytes) context.addIssue(`at most ${maxEnvBytes} bytes of names and values, not ${bytes}`);
   });
 
-export const manifestSchema = z.strictObject(
-  {
-    $schema: z.string({ error: "the address of a JSON Schema" }).optional(),
-    name: z
-      .string({ error: wantedName })
-      .regex(namePattern, { error: wantedName })
-      .meta({ description: "the function's name; the directory's name when absent" })
-      .optional(),
-    main: z
-      .string({ error: "a path inside the directory" })
-      .refine(isInnerPath, { error: "a path inside the directory, such as src/index.ts" })
-      .meta({ description: "the module that holds the handler" })
-      .optional(),
-    handler: oneOf(["auto", "fetch"]).default("auto"),
-    runtime: oneOf(["node26"]).default("node26"),
-    env: envSchema.default({}),
-    limits: limitsSchema,
-    concurrency: whole("invocations one instance runs at the same time", 1, 1_000).default(1),
-    reuse: oneOf(["process", "never"]).default("process"),
-    prefork: oneOf(["function", "runtime", "none"]).default("function"),
-    scaling: scalingSchema,
-    network: oneOf(["none"]).default("none"),
-  },
-  object(`{ "name": "hello" }`),
-);
+export const manifestSchema = z
+  .strictObject(
+    {
+      $schema: z.string({ error: "the address of a JSON Schema" }).optional(),
+      name: z
+        .string({ error: wantedName })
+        .regex(namePattern, { error: wantedName })
+        .meta({ description: "the function's name; the directory's name when absent" })
+        .optional(),
+      main: z
+        .string({ error: "a path inside the directory" })
+        .refine(isInnerPath, { error: "a path inside the directory, such as src/index.ts" })
+        .meta({ description: "the module that holds the handler" })
+        .optional(),
+      handler: oneOf(["auto", "fetch"]).default("auto"),
+      runtime: oneOf(["node26"]).default("node26"),
+      env: envSchema.default({}),
+      limits: limitsSchema,
+      concurrency: whole("invocations one instance runs at the same time", 1, 1_000).default(1),
+      reuse: oneOf(["process", "never"]).default("process"),
+      prefork: oneOf(["function", "runtime", "none"]).default("function"),
+      scaling: scalingSchema,
+      network: oneOf(["none"]).default("none"),
+    },
+    object(`{ "name": "hello" }`),
+  )
+  .superRefine(({ reuse, concurrency }, context) => {
+    if (reuse !== "never" || concurrency === 1) return;
+    context.addIssue({ code: "custom", path: ["concurrency"], message: `1, because "reuse" is "never"` });
+  });
 
 /** The JSON Schema of tsfn.json, for editors. */
 export function manifestJsonSchema(): Readonly<Record<string, unknown>> {

@@ -14,9 +14,11 @@ export interface GuestPrograms {
 }
 
 export async function buildGuest(): Promise<GuestPrograms> {
+  // build() shares one process that stays, and stopping it would end the builds of others. buildSync() would keep a
+  // worker thread and its process too, unless esbuild finds this when it is loaded; then it is one process that ends.
+  process.env.ESBUILD_WORKER_THREADS = "0";
   // Loaded here: only who builds the layer pays for it.
   const { buildSync } = await import("esbuild");
-  // build() shares one process that stays, and stopping it would end the builds of others; this one is its own.
   const result = buildSync({
     entryPoints: { guest: entryPoint("main"), zygote: entryPoint("zygote") },
     absWorkingDir: root,

@@ -155,7 +155,8 @@ export class Pool {
 
   #startupFailed(cause: TsfnError): TsfnError {
     const retryAfterS = Math.max(1, Math.ceil(this.#fleet.backoffMs() / 1_000));
-    const message = `${this.#name()} did not start: ${cause.message}`;
+    // The cause may quote the function's own error; that is for its logs, where launch.ts wrote it.
+    const message = `${this.#name()} did not start (${cause.code})`;
     return new TsfnError("STARTUP_FAILED", message, { ...this.#subject(), retryAfterS, cause });
   }
 

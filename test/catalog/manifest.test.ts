@@ -1,5 +1,6 @@
 // What a person is told about tsfn.json: every mistake at once, with its place. The table holds the exact sentences.
 
+import { readFileSync } from "node:fs";
 import test from "ava";
 import { checkName, manifestJsonSchema, parseManifest } from "../../runtime/catalog/index.ts";
 import { knownKeys } from "../../runtime/catalog/manifest-problems.ts";
@@ -90,6 +91,7 @@ const mistakes: readonly (readonly [text: string, ...told: readonly string[]])[]
   ['{ "quux": 1 }', '1:3 "quux" is not a key of tsfn.json'],
   ['{ "__proto__": {} }', '1:3 "__proto__" is not a key of tsfn.json'],
   ['{ "scaling": { "min": 5, "max": 2 } }', "1:23 scaling.min is 5; wanted at most scaling.max, which is 2"],
+  ['{ "reuse": "never", "concurrency": 2 }', '1:36 concurrency is 2; wanted 1, because "reuse" is "never"'],
   ['{ "scaling": { "min": 201 } }', "1:23 scaling.min is 201; wanted at most scaling.max, which is 200"],
   [
     '{ "scaling": { "idleTimeout": "0s" } }',
@@ -140,11 +142,11 @@ test("an empty object means the defaults, in units", (t) => {
 
 test("a whole manifest with comments, trailing commas and a byte order mark is read", (t) => {
   const text = `\uFEFF{
-    "$schema": "https://tsfn.dev/tsfn.schema.json", // for editors
+    "$schema": "../tsfn.schema.json", // for editors
     "name": "a-1", "main": "./src/a.ts", "handler": "fetch", "runtime": "node26",
     "env": { "GREETING": "hi", "constructor": "fine" },
     "limits": { "memory": "1gb", "cpus": 0.5, "timeout": "1.5s", "disk": "1mb", "pids": 16, "body": "0b" },
-    "concurrency": 10, "reuse": "never", "prefork": "none",
+    "concurrency": 1, "reuse": "never", "prefork": "none",
     "scaling": { "min": 1, "max": 1, "idleTimeout": "1h" }, "network": "none", /* all */
   }`;
   const manifest = parseManifest(text, "tsfn.json", {});
@@ -209,3 +211,9 @@ function refusal(work: () => unknown): TsfnError {
   }
   throw new Error("it was accepted; wanted a TsfnError");
 }
+
+test("the published schema is the one of this code", (t) => {
+  const file = new URL("../../docs/tsfn.schema.json", import.meta.url);
+  const wanted = manifestJsonSchema();
+  t.deepEqual(JSON.parse(readFileSync(file, "utf8")), wanted, `write this into the file:\n${JSON.stringify(wanted)}`);
+});

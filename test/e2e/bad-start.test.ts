@@ -2,12 +2,12 @@
 // code, and makes nothing.
 
 import { execFile } from "node:child_process";
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
 import { runCommand, tsfn } from "../support/command.ts";
-import { temporaryDirectory } from "../support/function-directory.ts";
+import { passableDirectory, temporaryDirectory } from "../support/function-directory.ts";
 import { createLeakAudit } from "../support/leak-audit.ts";
 import { startServer } from "../support/server.ts";
 
@@ -19,7 +19,7 @@ const linesOf = (block: string): number => block.trim().split("\n").length;
 
 test.serial("a port in use: the address, the way out, exit code 6, nothing left", async (t) => {
   const server = await startServer(t);
-  const base = realpathSync(temporaryDirectory(t));
+  const base = passableDirectory(t);
   const { host } = new URL(server.url());
   for (const mode of [["--foreground"], []]) {
     const { code, stderr } = await runCommand(["server", "start", ...mode, ...flags(base, host)]);
@@ -33,7 +33,7 @@ test.serial("a port in use: the address, the way out, exit code 6, nothing left"
 
 test.serial("a data directory in use: exit code 6, and the server that uses it is unharmed", async (t) => {
   const server = await startServer(t);
-  const base = realpathSync(temporaryDirectory(t));
+  const base = passableDirectory(t);
   const own = ["--data-dir", server.dataDir, "--admin", join(base, "run/admin.sock"), "--listen", "127.0.0.1:0"];
   const { code, stderr } = await runCommand(["server", "start", "--foreground", ...own]);
   t.is(code, 6, stderr);
@@ -51,7 +51,7 @@ test.serial("a server that runs already is not started a second time", async (t)
 });
 
 test.serial("without root: exit code 4 and the way out, before anything is made", async (t) => {
-  const base = realpathSync(temporaryDirectory(t));
+  const base = passableDirectory(t);
   // Uid 65534 by its own account, and yet able to read the project wherever it lies.
   const run = promisify(execFile)("unshare", ["--user", tsfn, "server", "start", ...flags(base)]);
   const { code, stderr } = (await t.throwsAsync(run)) as unknown as { code: number; stderr: string };
@@ -62,7 +62,7 @@ test.serial("without root: exit code 4 and the way out, before anything is made"
 });
 
 test.serial("a data directory that cannot be one, a wrong setting, an unknown flag", async (t) => {
-  const base = realpathSync(temporaryDirectory(t));
+  const base = passableDirectory(t);
   const start = (...args: string[]) => runCommand(["server", "start", "--foreground", ...flags(base), ...args]);
   t.is((await start("--data-dir", "/proc/nowhere")).code, 1);
   const wrong = await start("--grace", "soon");

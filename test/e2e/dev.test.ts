@@ -2,12 +2,12 @@
 // nothing behind after Ctrl-C.
 
 import { once } from "node:events";
-import { chmodSync, cpSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { now } from "../../runtime/trace.ts";
 import { spawnCommand } from "../support/command.ts";
-import { example, temporaryDirectory } from "../support/function-directory.ts";
+import { example, passableDirectory } from "../support/function-directory.ts";
 import { createLeakAudit, type LeakAudit } from "../support/leak-audit.ts";
 import { isAlive, processTree } from "../support/processes.ts";
 import { until } from "../support/until.ts";
@@ -24,8 +24,7 @@ interface Dev {
 }
 
 async function startDev(t: ExecutionContext): Promise<Dev> {
-  const base = realpathSync(temporaryDirectory(t));
-  chmodSync(base, 0o711);
+  const base = passableDirectory(t);
   const temporary = join(base, "tmp");
   cpSync(example("hello"), join(base, "hello"), { recursive: true });
   cpSync(example("hello"), temporary, { recursive: true, filter: (path) => path === example("hello") });

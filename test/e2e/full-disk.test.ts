@@ -1,10 +1,10 @@
 // A full disk during a deployment: the error says so, the old version stays live, and nothing half written remains.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, realpathSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { example, functionDirectory, temporaryDirectory } from "../support/function-directory.ts";
+import { example, functionDirectory, passableDirectory } from "../support/function-directory.ts";
 import { startServer } from "../support/server.ts";
 
 test.serial("a deployment onto a full disk fails with DISK_FULL, and the old version answers", async (t) => {
@@ -44,7 +44,7 @@ test.serial("with no byte left, functions that are deployed still answer", async
 
 /** A small disk of its own, gone after the test. */
 function mountDisk(t: ExecutionContext, size: string): string {
-  const directory = join(realpathSync(temporaryDirectory(t)), "disk");
+  const directory = join(passableDirectory(t), "disk");
   mkdirSync(directory);
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size},mode=0711`, "tmpfs", directory]);
   t.teardown(() => execFileSync("umount", ["--lazy", directory]));

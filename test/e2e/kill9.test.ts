@@ -2,6 +2,7 @@
 // server listens again, and every function answers.
 
 import test from "ava";
+import { sandboxCgroups } from "../support/cgroups.ts";
 import { example } from "../support/function-directory.ts";
 import { isAlive, processTree } from "../support/processes.ts";
 import { type Server, startServer } from "../support/server.ts";
@@ -22,15 +23,16 @@ test.serial(
       const victims = (["tsfnd", "warden"] as const).filter(
         (which) => round % 3 === 2 || (round % 3 === 0) === (which === "tsfnd"),
       );
-      for (const victim of victims) server.kill9(victim);
+      server.kill9(...victims);
       await load.stop();
       await until(
         "tsfnd and the warden are gone",
         () => !isAlive(server.info().pid) && !isAlive(server.info().wardenPid),
       );
       await server.start();
-      const survivors = pids.filter(isAlive);
-      t.deepEqual(survivors, [], `round ${round}, kill -9 of ${victims.join(" and ")}`);
+      const title = `round ${round}, kill -9 of ${victims.join(" and ")}`;
+      t.deepEqual(pids.filter(isAlive), [], title);
+      t.deepEqual(sandboxCgroups(server.dataDir), [], title);
       t.is((await server.fetch("/function/hello")).status, 200, `round ${round}`);
       t.is((await server.fetch("/function/sleep?ms=1")).status, 200, `round ${round}`);
     }
@@ -41,8 +43,7 @@ test.serial("what was acknowledged is there after kill -9 of both", async (t) =>
   const server = await startServer(t);
   for (const greeting of ["one", "two", "three"]) {
     await server.deploy(example("hello"), "-e", `GREETING=${greeting}`);
-    server.kill9("tsfnd");
-    server.kill9("warden");
+    server.kill9("tsfnd", "warden");
     await server.start();
     t.deepEqual(await (await server.fetch("/function/hello")).json(), { message: `${greeting}, world!` });
   }

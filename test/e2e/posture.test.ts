@@ -28,7 +28,7 @@ const allButUser = namespaceKinds.filter((kind) => kind !== "user");
 
 const expectations = new Map<ProcessKind, Expectation>([
   ["warden", { uid: (uid) => uid === 0, powerless: false, seccomp: "0", ownNamespaces: ["mnt"] }],
-  ["tsfnd", { uid: hostUids, powerless: true, seccomp: "0", ownNamespaces: ["mnt"] }],
+  ["tsfnd", { uid: hostUids, powerless: true, seccomp: "2", ownNamespaces: ["mnt"] }],
   ["pause", { uid: zygoteUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],
   ["zygote", { uid: zygoteUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],
   ["instance", { uid: sandboxUids, powerless: true, seccomp: "2", ownNamespaces: namespaceKinds }],

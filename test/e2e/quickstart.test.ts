@@ -1,18 +1,16 @@
 // The README's commands, in its order, from `server start` in the background to `server stop`.
 
-import { chmodSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { runCommand } from "../support/command.ts";
-import { example, temporaryDirectory } from "../support/function-directory.ts";
+import { example, passableDirectory } from "../support/function-directory.ts";
 import { createLeakAudit } from "../support/leak-audit.ts";
 import { startServer } from "../support/server.ts";
 
 test.serial(
   "server start, deploy, curl, invoke, logs, ps, inspect, rm, server stop work as the README shows",
   async (t) => {
-    const base = realpathSync(temporaryDirectory(t));
-    chmodSync(base, 0o711);
+    const base = passableDirectory(t);
     const env = {
       TSFN_DATA_DIR: join(base, "data"),
       TSFN_ADMIN: join(base, "run/admin.sock"),

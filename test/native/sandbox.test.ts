@@ -141,7 +141,8 @@ test("/dev/shm counts as the writable layer", async (t) => {
 });
 
 test("a fork bomb ends at the limit of pids", async (t) => {
-  t.is((await run(warden, inside("forks"), spec({ pids: 8 }))).out, "7 Resource temporarily unavailable\n");
+  // Itself and seven more; six while the process that brought it into the sandbox is still leaving.
+  t.regex((await run(warden, inside("forks"), spec({ pids: 8 }))).out, /^[67] Resource temporarily unavailable\n$/);
 });
 
 test("when a child runs out of memory the whole sandbox ends, and it is counted", async (t) => {

@@ -1,6 +1,6 @@
 // Directories that hold a function: temporary ones written by a test, and the examples of functions/.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { root } from "../architecture/tree.ts";
@@ -33,6 +33,13 @@ export function functionOf(t: Owner, manifest: Readonly<Record<string, unknown>>
 export function writeSource(directory: string, path: string, content: string): void {
   mkdirSync(dirname(join(directory, path)), { recursive: true });
   writeFileSync(join(directory, path), content);
+}
+
+/** A temporary directory without links in its path that a server's user may pass through. */
+export function passableDirectory(t: Owner): string {
+  const directory = realpathSync(temporaryDirectory(t));
+  chmodSync(directory, 0o711);
+  return directory;
 }
 
 export function temporaryDirectory(t: Owner): string {

@@ -3,12 +3,10 @@
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, realpathSync } from "node:fs";
-import { request as httpRequest } from "node:http";
 import { join } from "node:path";
-import { json } from "node:stream/consumers";
+import { Client } from "undici";
 import { type CommandOptions, type CommandResult, runCommand, spawnCommand } from "./command.ts";
-import { type Owner, temporaryDirectory } from "./function-directory.ts";
+import { type Owner, passableDirectory } from "./function-directory.ts";
 import { createLeakAudit, type LeakAudit } from "./leak-audit.ts";
 import { isAlive } from "./processes.ts";
 import { until } from "./until.ts";
@@ -34,7 +32,8 @@ export interface Server {
   /** GET of an admin route. */
   ask<Document>(route: string): Promise<Document>;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  kill9(which: "tsfnd" | "warden"): void;
+  /** Both at once means so: neither lives long enough to see the other's end. */
+  kill9(...victims: readonly ("tsfnd" | "warden")[]): void;
   /** Starts it again after `stop` or `kill9`, on the same data directory and another port. */
   start(): Promise<void>;
   /** SIGTERM to the foreground command. Resolves with its exit code and what it wrote to stderr. */
@@ -43,14 +42,13 @@ export interface Server {
 
 export interface ServerOptions {
   readonly flags?: readonly string[];
-  /** Where the data directory is made; a directory that the server's user can traverse. */
+  /** Where the data directory is made: without links in its path, and passable to the server's user. */
   readonly base?: string;
 }
 
 export async function startServer(t: Owner, options: ServerOptions = {}): Promise<Server> {
-  const base = options.base ?? temporaryDirectory(t);
-  chmodSync(base, 0o711);
-  const dataDir = join(realpathSync(base), "data");
+  const base = options.base ?? passableDirectory(t);
+  const dataDir = join(base, "data");
   const admin = join(base, "run/admin.sock");
   const audit = createLeakAudit(dataDir);
   let running = await launch(dataDir, admin, options.flags ?? []);
@@ -81,9 +79,10 @@ export async function startServer(t: Owner, options: ServerOptions = {}): Promis
     },
     ask: (route) => askAdmin(admin, route),
     fetch: (path, init) => fetch(`${running.info.url}${path}`, init),
-    kill9(which) {
+    kill9(...victims) {
       audit.observe(running.info.wardenPid);
-      process.kill(which === "tsfnd" ? running.info.pid : running.info.wardenPid, "SIGKILL");
+      const pids = victims.map((victim) => (victim === "tsfnd" ? running.info.pid : running.info.wardenPid));
+      for (const signal of ["SIGSTOP", "SIGKILL"] as const) for (const pid of pids) process.kill(pid, signal);
     },
     async start() {
       await running.ended;
@@ -111,21 +110,27 @@ async function launch(dataDir: string, admin: string, flags: readonly string[]):
   });
   const ended = once(child, "close").then(([code]) => ({ code: code as number | null, ...written }));
   const info = await until("the server is ready", async () => {
-    if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}\n${written.stderr}`);
+    if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
     return await askAdmin<ServerInfo>(admin, "/v1/info").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT" || error.code === "ECONNREFUSED") return undefined;
       throw error;
     });
+  }).catch(async (cause: unknown) => {
+    child.kill("SIGTERM");
+    const { stdout, stderr } = await ended;
+    throw new Error(`the server did not get ready\n${stdout}${stderr}`, { cause });
   });
   return { child, info: { ...info, url: info.url.replace(/\/$/, "") }, ended };
 }
 
 async function askAdmin<Document>(socketPath: string, path: string): Promise<Document> {
-  const request = httpRequest({ socketPath, path, agent: false });
-  request.end();
-  const [response] = await once(request, "response");
-  const document = await json(response);
-  if (response.statusCode !== 200)
-    throw new Error(`GET ${path} answered ${response.statusCode} ${JSON.stringify(document)}`);
-  return document as Document;
+  const client = new Client("http://localhost", { socketPath });
+  try {
+    const { statusCode, body } = await client.request({ method: "GET", path });
+    const text = await body.text();
+    if (statusCode !== 200) throw new Error(`GET ${path} answered ${statusCode} ${text}`);
+    return JSON.parse(text) as Document;
+  } finally {
+    await client.close();
+  }
 }

@@ -166,11 +166,12 @@ export function childrenOf(pid: number): number[] {
 }
 
 /** Everything of a warden that a failure could leave behind. */
-export function held({ pid, id }: TestWarden): unknown {
+export function held({ pid, id, dataDir }: TestWarden): unknown {
   const groupsIn = (path: string) => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   return {
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
-    mounts: readFileSync(`/proc/${pid}/mountinfo`, "utf8").split("\n").length,
+    // Its own: what the machine mounts meanwhile shows up there, too.
+    mounts: readFileSync(`/proc/${pid}/mountinfo`, "utf8").match(new RegExp(` ${dataDir}/.*`, "g")),
     children: childrenOf(pid).length,
     groups: cgroupsOf(id).map((path) => groupsIn(path).length),
   };

@@ -2,6 +2,7 @@
 // platform stay in `tsfn logs`, unless something failed.
 
 import { createInterface } from "node:readline";
+import { isErrno } from "../../../runtime/errors.ts";
 import type { LogRecord } from "../../../runtime/logs/index.ts";
 import type { Client } from "../client.ts";
 import { functionPath } from "../context.ts";
@@ -32,9 +33,9 @@ export function openFollower(client: Client, output: Output, signal: AbortSignal
     follow(name) {
       if (followed.has(name)) return;
       followed.add(name);
-      // Functions go on answering without their logs on the terminal.
       show(name).catch((thrown: unknown) => {
-        if (!signal.aborted) reportError(thrown, { json: output.json });
+        // A server that ends is told of by the one who waits for it; without their logs functions go on answering.
+        if (!signal.aborted && !isErrno(thrown, "ECONNRESET")) reportError(thrown, { json: output.json });
       });
     },
   };

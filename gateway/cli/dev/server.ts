@@ -10,7 +10,10 @@ import type { Address, Settings } from "../../../runtime/config.ts";
 import { isErrno, TsfnError } from "../../../runtime/errors.ts";
 import type { ServerInfo } from "../answers.ts";
 import type { Client } from "../client.ts";
-import { type Installation, launchServer, prepareDirectories } from "../server/index.ts";
+import { type Installation, launchServer, prepareDirectories, processEnd, sweepLeftovers } from "../server/index.ts";
+
+/** The level of `error` in pino's records; `fatal` is above. */
+const pinoError = 50;
 
 export interface DevServer {
   readonly client: Client;
@@ -54,7 +57,8 @@ export async function openDevServer(wanted: Settings, installation: Installation
 async function launch(directory: string, settings: Settings, installation: Installation): Promise<DevServer> {
   const prepared = await prepareDirectories(settings);
   const errorPath = join(directory, "server.err");
-  await using log = await open(join(directory, "server.log"), "a", 0o600);
+  const logPath = join(directory, "server.log");
+  await using log = await open(logPath, "a", 0o600);
   await using errors = await open(errorPath, "a", 0o600);
   const server = launchServer({
     prepared,
@@ -64,10 +68,12 @@ async function launch(directory: string, settings: Settings, installation: Insta
     readComplaint: () => readFile(errorPath, "utf8"),
   });
   let closing = false;
-  const lost = server.ready.then(async () => {
+  let tsfnd: number | undefined;
+  const lost = server.ready.then(async ({ pid }) => {
+    tsfnd = pid;
     const status = await server.ended;
     if (closing) return await new Promise<never>(() => {});
-    const told = (await readFile(errorPath, "utf8")).trim() || "it said nothing";
+    const told = (await readFile(errorPath, "utf8")).trim() || ((await lastError(logPath)) ?? "it said nothing");
     throw new TsfnError("WARDEN_LOST", `the server ended with status ${status}: ${told}`, { hint: "Run it again" });
   });
   return {
@@ -81,7 +87,18 @@ async function launch(directory: string, settings: Settings, installation: Insta
       const patience = setTimeout(server.endAtOnce, settings.graceMs + 3_000);
       await server.ended;
       clearTimeout(patience);
+      // The warden goes last, unless it was killed.
+      if (tsfnd !== undefined) await processEnd(tsfnd);
+      if (server.child.signalCode !== null) await sweepLeftovers(prepared, installation);
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** The directory goes away with the server: what it logged as an error last is all that can be told. */
+async function lastError(path: string): Promise<string | undefined> {
+  const lines = (await readFile(path, "utf8")).split("\n").filter((line) => line.startsWith("{"));
+  const records = lines.map((line) => JSON.parse(line) as { level: number; msg: string; err?: { stack?: string } });
+  const worst = records.findLast(({ level }) => level >= pinoError);
+  return worst && [worst.msg, worst.err?.stack].filter(Boolean).join(": ");
 }

@@ -2,9 +2,11 @@
 // decides what its streams are; background.ts, foreground.ts and dev/ differ in little else.
 
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { once } from "node:events";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Settings } from "../../../runtime/config.ts";
 import { catalogue, type ErrorCode, isErrno, TsfnError } from "../../../runtime/errors.ts";
 import type { ServerInfo } from "../answers.ts";
 import { type Client, openClient } from "../client.ts";
@@ -44,11 +46,13 @@ export async function requireFreeSocket(adminSocket: string): Promise<void> {
 }
 
 export function launchServer({ prepared, installation, ...options }: LaunchOptions): RunningServer {
-  const child = spawn(installation.wardenPath, wardenArguments(prepared, installation, options.dieWithParent), {
+  const own = options.dieWithParent ? ["--die-with-parent"] : [];
+  const daemon = daemonArguments(prepared, installation);
+  const child = spawn(installation.wardenPath, [...wardenArguments(prepared, installation), ...own, "--", ...daemon], {
     cwd: "/",
     // A session of its own: a terminal's Ctrl-C reaches only us, and we end the server in order.
     detached: true,
-    env: daemonEnvironment(process.env, prepared.settings.dataDir),
+    env: daemonEnvironment(process.env, prepared.settings),
     stdio: options.stdio,
   });
   const { promise: ended, resolve } = Promise.withResolvers<number>();
@@ -79,24 +83,35 @@ function killDaemon(child: ChildProcess, info: ServerInfo | undefined): void {
   }
 }
 
-function wardenArguments(prepared: Prepared, installation: Installation, dieWithParent: boolean): string[] {
-  const { id, uid, gid, runDir, settings } = prepared;
+/**
+ * Removes what a killed warden left, where no server will be started again: a warden does that before anything else,
+ * so one is started for a daemon that ends at once. Resolves when it is done.
+ */
+export async function sweepLeftovers(prepared: Prepared, installation: Installation): Promise<void> {
+  const node = insideProgram(installation.nodePath, installation, prepared.settings.dataDir);
+  const args = [...wardenArguments(prepared, installation), "--", node, "--eval", "0"];
+  await once(spawn(installation.wardenPath, args, { cwd: "/", stdio: "ignore" }), "exit");
+}
+
+function daemonArguments({ settings }: Prepared, installation: Installation): string[] {
   const inside = (path: string): string => insideProgram(path, installation, settings.dataDir);
+  return [inside(installation.nodePath), inside(installation.daemonPath), "--settings", JSON.stringify(settings)];
+}
+
+function wardenArguments({ id, uid, gid, runDir, settings }: Prepared, { programDir }: Installation): string[] {
   return [
     ...["--id", id, "--data-dir", settings.dataDir, "--run-dir", runDir],
-    ...["--user", String(uid), "--group", String(gid), "--program", installation.programDir],
-    ...(dieWithParent ? ["--die-with-parent"] : []),
-    ...["--", inside(installation.nodePath), inside(installation.daemonPath), "--settings", JSON.stringify(settings)],
+    ...["--user", String(uid), "--group", String(gid), "--program", programDir],
   ];
 }
 
 /** Nothing of the starter's environment reaches the daemon but what concerns every process of a machine. */
-function daemonEnvironment(env: NodeJS.ProcessEnv, dataDir: string): NodeJS.ProcessEnv {
+function daemonEnvironment(env: NodeJS.ProcessEnv, { dataDir, durability }: Settings): NodeJS.ProcessEnv {
   const kept = ["LANG", "TZ"].filter((name) => env[name] !== undefined).map((name) => [name, env[name]]);
   return {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    // Halves the daemon's start after its first one; only the daemon can write there.
-    NODE_COMPILE_CACHE: join(dataDir, "state/compile-cache"),
+    // Halves the daemon's start after its first one, where there is a second; only the daemon can write there.
+    ...(durability === "sync" && { NODE_COMPILE_CACHE: join(dataDir, "state/compile-cache") }),
     ...Object.fromEntries(kept),
   };
 }

@@ -9,11 +9,17 @@ import type { Client } from "../client.ts";
 /** Resolves when the warden is gone. @throws TsfnError SERVER_UNREACHABLE when there is none to stop */
 export async function stopServer(client: Client): Promise<ServerInfo> {
   const info = await client.json<ServerInfo>({ method: "GET", path: "/v1/info" });
-  const startedAt = await startTime(info.wardenPid);
+  const gone = processEnd(info.wardenPid);
   await client.json<unknown>({ method: "POST", path: "/v1/shutdown" });
-  // A number alone may be given to another process; with its start time it names one.
-  while (startedAt !== null && (await startTime(info.wardenPid)) === startedAt) await sleep(5);
+  await gone;
   return info;
+}
+
+/** Resolves when the process that has this number now is gone. */
+export async function processEnd(pid: number): Promise<void> {
+  // A number alone may be given to another process; with its start time it names one.
+  const startedAt = await startTime(pid);
+  while (startedAt !== null && (await startTime(pid)) === startedAt) await sleep(5);
 }
 
 /** Field 22 of /proc/<pid>/stat, in clock ticks since boot; null when it is gone, or a zombie that only has to be reaped. */
