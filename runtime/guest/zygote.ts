@@ -41,11 +41,12 @@ async function main(): Promise<void> {
   describeMachine(init);
   offerForkHooks();
   const layer = watchLayer();
+  layer.renew();
   const leftovers = watchLeftovers();
   const startedAtMs = performance.now();
   const handler = loadsFunction ? await loadHandler(init.entry) : null;
   const loadMs = performance.now() - startedAtMs;
-  const unforkable = await leftovers();
+  const unforkable = [...(await leftovers()), ...(layer.isDirty() ? ["files it wrote"] : [])];
   outside.end();
   writer.send(toDaemon.ready, 0, encode({ handler: "fetch", loadMs, unforkable }));
   writer.flush();

@@ -1,0 +1,138 @@
+// Functions started by forking a process that has loaded them, in real sandboxes: what answers, what falls back, and what a
+// clone is.
+
+import test from "ava";
+import { openTestRuntime } from "../support/test-runtime.ts";
+import { startWarden } from "../support/warden.ts";
+
+const handler = (body: string) => `export default { async fetch(request) { ${body} } };`;
+
+async function open(t: Parameters<typeof startWarden>[0], options = {}) {
+  const faults: string[] = [];
+  const starts: { readonly mode: string }[] = [];
+  const warden = await startWarden(t);
+  const observer = {
+    fault: (error: Error) => faults.push(error.message),
+    instanceStarted: (event: { readonly mode: string }) => starts.push(event),
+  };
+  return { ...(await openTestRuntime(t, { warden, observer, ...options })), warden, faults, starts };
+}
+
+test("a version is loaded once, and every instance is a fork of it", async (t) => {
+  const { deploy, text, runtime, starts, faults } = await open(t);
+  const source = `const loaded = Math.random(); ${handler("return Response.json([loaded, process.pid, process.ppid])")}`;
+  const { start } = await deploy("hello", source);
+  t.deepEqual(start, { wanted: "function", mode: "function", reason: null });
+  const first = await text("hello");
+  await runtime.restart("hello");
+  t.is(await text("hello"), first, "the same module, in another process");
+  t.deepEqual(JSON.parse(first).slice(1), [1, 0]);
+  t.deepEqual(
+    starts.map(({ mode }) => mode),
+    ["function", "function"],
+  );
+  t.deepEqual(faults, []);
+});
+
+const behaviours: Readonly<Record<string, readonly [source: string, reason: RegExp | null]>> = {
+  "a listening socket": [`import net from "node:net"; net.createServer().listen(0);`, /listening socket/],
+  "a timer that fires later": ["setTimeout(() => {}, 3_600_000);", /running timer/],
+  "an interval that keeps nothing alive": ["setInterval(() => {}, 3_600_000).unref();", null],
+  "a worker": [
+    `import { Worker } from "node:worker_threads"; new Worker("setInterval(() => {}, 1000)", { eval: true });`,
+    /thread|worker/,
+  ],
+  "a child process": [
+    `import { spawn } from "node:child_process"; spawn("/usr/local/bin/node", ["-e", "setInterval(() => {}, 1000)"]);`,
+    /child/,
+  ],
+  "an open file": [`import { openSync } from "node:fs"; openSync("/etc/passwd", "r");`, /open file/],
+  "a file that it wrote": [
+    `import { writeFileSync } from "node:fs"; writeFileSync("/tmp/cache", "x");`,
+    /files it wrote/,
+  ],
+  "top-level await": ["await new Promise((resolve) => setTimeout(resolve, 20));", null],
+  WebAssembly: ["new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));", null],
+  "work in the thread pool": [`import { readFile } from "node:fs/promises"; await readFile("/etc/passwd");`, null],
+  "a signal handler": [`process.on("SIGTERM", () => {});`, null],
+};
+
+test("a version that leaves something open while loading is forked before it is loaded, and says why", async (t) => {
+  const { deploy, text, runtime } = await open(t);
+  for (const [what, [source, reason]] of Object.entries(behaviours)) {
+    for (const prefork of ["function", "runtime", "none"] as const) {
+      const { start } = await deploy("varied", `${source}\n${handler(`return new Response("answered")`)}`, { prefork });
+      const isExpected = reason === null || prefork !== "function";
+      t.is(start.mode, isExpected ? prefork : "runtime", `${what} with ${prefork}: ${start.reason}`);
+      if (!isExpected) t.regex(start.reason ?? "", reason, what);
+      t.deepEqual((await runtime.inspect("varied")).start, start);
+      t.is(await text("varied"), "answered", `${what} with ${prefork}`);
+    }
+  }
+});
+
+test("a module that throws while loading fails its deploy with the mapped stack, forked or not", async (t) => {
+  const { deploy, faults } = await open(t);
+  for (const prefork of ["function", "runtime", "none"]) {
+    const error = await t.throwsAsync(deploy("broken", "\nthrow new Error(`boom`);", { prefork }), {
+      code: "LOAD_FAILED",
+    });
+    t.regex(error?.message ?? "", /boom/);
+  }
+  t.deepEqual(faults, []);
+});
+
+test("what a clone draws at random is its own", async (t) => {
+  const { deploy, text, runtime } = await open(t);
+  const draw =
+    "{ m: Math.random(), k: kept(), u: crypto.randomUUID(), w: globalThis.crypto.randomUUID(), i: crypto.randomInt(2 ** 47)";
+  const more = `, g: crypto.getRandomValues(new Uint32Array(2)).join(), v: vm.runInNewContext("Math.random()"), o: vm.runInContext("Math.random()", old), t: await inWorker() }`;
+  const source = `
+    import vm from "node:vm"; import crypto, { randomUUID } from "node:crypto"; import { Worker } from "node:worker_threads";
+    const kept = Math.random; kept(); randomUUID(); globalThis.crypto.randomUUID(); crypto.randomInt(9);
+    const old = vm.createContext({}); vm.runInContext("Math.random()", old);
+    const inWorker = () => new Promise((resolve, reject) => new Worker(
+      "require('node:worker_threads').parentPort.postMessage(Math.random())", { eval: true }).once("message", resolve).once("error", reject));
+    ${handler(`return Response.json(${draw}${more})`)}`;
+  await deploy("dice", source, { limits: { memory: "256mb" } });
+  const seen = new Map<string, Set<unknown>>();
+  const clones = 12;
+  for (let clone = 0; clone < clones; clone += 1) {
+    for (const [name, value] of Object.entries(JSON.parse(await text("dice")))) {
+      seen.set(name, (seen.get(name) ?? new Set()).add(value));
+    }
+    await runtime.restart("dice");
+  }
+  for (const [name, values] of seen) t.is(values.size, clones, `a repeated ${name}`);
+});
+
+test("a clone's clocks begin with it, and onFork's hooks have run before its first invocation", async (t) => {
+  const { deploy, text, runtime } = await open(t);
+  const hooks = `const calls = []; const onFork = globalThis[Symbol.for("tsfn.onFork")];
+    onFork(() => calls.push("first")); onFork(async () => { await null; calls.push("second"); });`;
+  await deploy(
+    "hooked",
+    `${hooks} ${handler("return Response.json({ calls, age: performance.now(), lag: Date.now() - performance.timeOrigin })")}`,
+  );
+  await runtime.restart("hooked");
+  const { calls, age, lag } = JSON.parse(await text("hooked"));
+  t.deepEqual(calls, ["first", "second"]);
+  t.true(Math.abs(age - lag) < 50, `${age} ms by one clock, ${lag} ms by the other`);
+});
+
+test("a clone ends as any process does", async (t) => {
+  const { deploy, call, text, runtime } = await open(t);
+  const body = `const { searchParams } = new URL(request.url); const how = searchParams.get("how");
+    if (how === "exit") process.exit(3); if (how === "throw") { setTimeout(() => { throw new Error("late") }); await new Promise(() => {}); }
+    if (how === "abort") process.kill(process.pid, "SIGKILL") && process.abort(); return new Response("alive");`;
+  await deploy("mortal", handler(body));
+  for (const how of ["exit", "throw", "abort"]) {
+    await t.throwsAsync(call("mortal", { url: `http://localhost/?how=${how}` }), { code: "FUNCTION_CRASHED" }, how);
+    t.is(await text("mortal"), "alive", `after ${how}`);
+  }
+  const ends: string[] = [];
+  const records = runtime.logs("mortal", { tail: 100, follow: false, signal: new AbortController().signal });
+  for await (const { stream, level, msg } of records) if (stream === "platform" && level === "error") ends.push(msg);
+  t.regex(ends[0] ?? "", /exited with code 3/);
+  t.regex(ends[1] ?? "", /exited with code 1/);
+});
