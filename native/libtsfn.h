@@ -15,6 +15,10 @@
  */
 TSFN_EXPORT int tsfn_lane_receive(int lane_fd, uint32_t *request, int *fds, int max);
 
+/* In a zygote, before anything is loaded: what is done from now on leaves no work for threads that a clone
+ * lacks (platform.c). 0 or -errno. */
+TSFN_EXPORT int tsfn_zygote_prepare(void);
+
 /*
  * In a zygote: waits on its channel (descriptor 4) and forks a clone for each request. Returns 0 in a clone
  * only, which is complete: in its sandbox behind every lock, descriptors 0 to 3 are its own, the default

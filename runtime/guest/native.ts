@@ -4,6 +4,8 @@
 const directory = "/opt/tsfn";
 
 export interface Native {
+  /** Before anything is loaded: leaves no work for threads that a clone lacks. */
+  prepare(): void;
   /** Returns 0 in a clone, and −errno in the zygote when it can fork no more. */
   zygoteWait(controlFd: number): number;
   /** Two ends of a connected stream. */
@@ -20,9 +22,14 @@ export function loadNative(): Native {
   process.dlopen(koffi, `${directory}/koffi.node`);
   const library = koffi.exports.load?.(`${directory}/libtsfn.so`);
   if (library === undefined) throw new Error(`${directory}/koffi.node has no function "load"`);
+  const prepare = library.func("int tsfn_zygote_prepare()");
   const wait = library.func("int tsfn_zygote_wait(int)");
   const pair = library.func("int tsfn_socketpair(_Out_ int *)");
   return {
+    prepare() {
+      const result = prepare();
+      if (result < 0) throw new Error(`preparing Node to be forked: errno ${-result}`);
+    },
     zygoteWait: (controlFd) => wait(controlFd),
     socketpair() {
       const ends = new Int32Array(2);

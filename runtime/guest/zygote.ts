@@ -34,6 +34,7 @@ async function main(): Promise<void> {
   const loadsFunction = process.argv.pop() === "function";
   const init = readInit();
   const native = loadNative();
+  native.prepare();
   process.setSourceMapsEnabled(true);
   const becomeClone = makeForkable();
   await warmUp(native.socketpair());
