@@ -27,6 +27,7 @@ export interface RuntimeOptions {
 
 /** From the first frame to ready; loading a module that takes longer counts as failed. */
 const startTimeoutMs = 10_000;
+const zygoteLife = { maxForks: 1_000, maxAgeMs: 60 * 60_000 };
 /** How long a function without an instance waits on a full, busy machine before another function gives one up. */
 const patienceMs = 250;
 
@@ -67,7 +68,7 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
 function openForker(settings: RuntimeOptions["settings"], sandboxes: SandboxFactory, hub: ObserverHub): ZygoteForker {
   const fault = (thrown: unknown) => hub.fault(asTsfnError(thrown));
   return new ZygoteForker({
-    zygotes: new Zygotes({ sandboxes, memoryBytes: settings.zygoteMemoryBytes, fault }),
+    zygotes: new Zygotes({ sandboxes, memoryBytes: settings.zygoteMemoryBytes, ...zygoteLife, fault }),
     sandboxes: createSandboxPool({ sandboxes, size: settings.sandboxesReady, fault }),
     fault,
   });

@@ -12,15 +12,14 @@ import { Clones, Zygote } from "./zygote.ts";
 
 export interface ZygotesOptions {
   readonly sandboxes: SandboxFactory;
-  /** What zygotes may hold in all. One that is larger by itself is started, used and let go of. */
+  /** What zygotes may hold in all; the one used last stays, however large it is. */
   readonly memoryBytes: number;
-  /** Retiring one failed. */
+  /** Forks and age after which one is replaced, so that one memory layout is not eternal. */
+  readonly maxForks: number;
+  readonly maxAgeMs: number;
+  /** Replacing or retiring one failed. */
   readonly fault: (thrown: unknown) => void;
 }
-
-/** So that one memory layout is not eternal. */
-const maxForks = 1_000;
-const maxAgeMs = 60 * 60_000;
 
 export class Zygotes {
   readonly #options: ZygotesOptions;
@@ -40,6 +39,7 @@ export class Zygotes {
     const key = keyOf(role, order.version);
     const kept = this.#kept.get(key);
     if (kept === undefined || kept.isOver) return this.#started(key, role, order);
+    const { maxForks, maxAgeMs } = this.#options;
     // The old one serves until there is a new one.
     if (kept.forks >= maxForks || now() - kept.startedAtMs > maxAgeMs) {
       this.#started(key, role, order).catch(this.#options.fault);

@@ -1,0 +1,110 @@
+// What becomes of zygotes: they die, grow old, are let go of; and no caller notices.
+
+import test from "ava";
+import type { ForkOrder } from "../../runtime/instance/index.ts";
+import { createSandboxPool } from "../../runtime/sandbox/index.ts";
+import { ZygoteForker, Zygotes } from "../../runtime/zygote/index.ts";
+import { listProcesses, type ProcessEntry } from "../support/processes.ts";
+import { openTestRuntime } from "../support/test-runtime.ts";
+import { until } from "../support/until.ts";
+import { held, startWarden, type TestWarden } from "../support/warden.ts";
+
+const hello = `export default { fetch: () => new Response("hello") };`;
+
+/** Clones have the same command line, and pause for a parent. */
+function zygotesOf(warden: TestWarden): ProcessEntry[] {
+  return listProcesses().filter(
+    ({ parent, commandLine }) => parent === warden.pid && commandLine.includes("zygote.mjs"),
+  );
+}
+
+test("instances outlive their zygote, and the next start has another", async (t) => {
+  const warden = await startWarden(t);
+  const { deploy, text, runtime } = await openTestRuntime(t, { warden });
+  await deploy("hello", hello);
+  const [zygote] = zygotesOf(warden);
+  const [instance] = await runtime.instances();
+  process.kill(zygote?.pid ?? 0, "SIGKILL");
+  await until("the zygote is gone", () => zygotesOf(warden).length === 0);
+  t.is(await text("hello"), "hello");
+  t.is((await runtime.instances())[0]?.id, instance?.id);
+  await runtime.restart("hello");
+  t.is(await text("hello"), "hello");
+  t.not(zygotesOf(warden)[0]?.pid, zygote?.pid);
+});
+
+test("callers whose zygote is killed under them are answered by another", async (t) => {
+  const warden = await startWarden(t);
+  const { deploy, text, runtime } = await openTestRuntime(t, { warden });
+  await deploy("hello", hello);
+  for (let round = 0; round < 5; round += 1) {
+    await runtime.restart("hello");
+    const answers = Array.from({ length: 20 }, () => text("hello"));
+    for (const { pid } of zygotesOf(warden)) process.kill(pid, "SIGKILL");
+    t.deepEqual(new Set(await Promise.all(answers)), new Set(["hello"]));
+  }
+});
+
+test("zygotes beyond their memory are let go of, and started again when they are wanted", async (t) => {
+  const warden = await startWarden(t);
+  const { deploy, text, runtime } = await openTestRuntime(t, { warden, zygoteMemoryBytes: 1 });
+  const names = ["a", "b", "c"];
+  for (const name of names) await deploy(name, hello);
+  await until("one is left", () => zygotesOf(warden).length === 1);
+  for (const name of [...names, ...names]) {
+    await runtime.restart(name);
+    t.is(await text(name), "hello");
+  }
+  t.true(zygotesOf(warden).length <= 2, "the one in use, and one that is about to end");
+});
+
+test("a function that is removed takes its zygote along, a superseded version too, a refused one as well", async (t) => {
+  const warden = await startWarden(t);
+  const { deploy, runtime } = await openTestRuntime(t, { warden });
+  await deploy("hello", hello);
+  const [first] = zygotesOf(warden);
+  await deploy("hello", `${hello} // changed`);
+  await until("the old version's zygote is gone", () => zygotesOf(warden).every(({ pid }) => pid !== first?.pid));
+  t.is(zygotesOf(warden).length, 1);
+  await t.throwsAsync(deploy("hello", "throw new Error()"), { code: "LOAD_FAILED" });
+  t.is(zygotesOf(warden).length, 1);
+  await runtime.remove("hello");
+  await until("no zygote is left", () => zygotesOf(warden).length === 0);
+});
+
+test("a closed runtime leaves no zygote, no clone and no sandbox made ahead", async (t) => {
+  const warden = await startWarden(t);
+  const before = held(warden);
+  const { deploy, text, runtime } = await openTestRuntime(t, { warden, sandboxesReady: 3 });
+  await deploy("hello", hello);
+  await deploy("later", hello, { prefork: "runtime" });
+  t.is(await text("later"), "hello");
+  await runtime.close();
+  t.deepEqual(held(warden), before);
+});
+
+test("an old zygote serves until there is a new one, and its clones live on", async (t) => {
+  const warden = await startWarden(t);
+  const opened = await openTestRuntime(t, { warden });
+  await opened.deploy("hello", hello);
+  const { current, layers } = await opened.runtime.inspect("hello");
+  const faults: unknown[] = [];
+  const fault = (thrown: unknown) => faults.push(thrown);
+  const { sandboxes } = warden;
+  const zygotes = new Zygotes({ sandboxes, memoryBytes: 2 ** 30, maxForks: 2, maxAgeMs: 60_000, fault });
+  const forker = new ZygoteForker({ zygotes, sandboxes: createSandboxPool({ sandboxes, size: 0, fault }), fault });
+  const order: ForkOrder = { version: current, layers, startTimeoutMs: 10_000, log: () => {} };
+  const forks = [];
+  const seen = new Set<number>();
+  for (let fork = 0; fork < 9; fork += 1) {
+    forks.push(await forker.fork(order));
+    for (const { pid } of zygotesOf(warden)) seen.add(pid);
+    await until("the next zygote is there", async () => (await zygotes.get("function", order)).forks < 2);
+  }
+  t.true(seen.size >= 4, `${seen.size} zygotes, one of them the server's`);
+  const alive = listProcesses().map(({ pid }) => pid);
+  for (const fork of forks) t.true(alive.includes(fork?.process.pid ?? 0), "a clone of a zygote that was replaced");
+  await Promise.all(forks.map((fork) => fork?.sandbox.destroy()));
+  await forker.close();
+  t.deepEqual(faults, []);
+});
