@@ -117,18 +117,18 @@ export const listedFunction = summary.openapi("Function");
 
 const startMode = z.enum(["function", "runtime", "none"]);
 
-const start = z
+const prefork = z
   .object({
     wanted: startMode,
     mode: startMode,
     reason: z.string().nullable().openapi({ description: "Why it is not as wanted" }),
   })
-  .openapi("Start");
+  .openapi("Prefork");
 
 export const functionDescription = summary
   .extend({
     current: version,
-    start,
+    prefork,
     layers: z.array(digest).readonly(),
     versions: z.array(version).readonly(),
     instanceList: z.array(instance).readonly(),
@@ -144,7 +144,7 @@ export const deployed = z
     unchanged: z.boolean().openapi({ description: "The same content was live already: nothing was published" }),
     storeMs: z.number(),
     warmMs: z.number(),
-    start,
+    prefork,
     url: z.string(),
   })
   .openapi("Deployed");

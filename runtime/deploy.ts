@@ -66,7 +66,7 @@ async function publish(parts: DeployParts, name: string, stored: Stored): Promis
   const { catalog, pools, forker } = parts;
   const current = catalog.current(name);
   if (current !== undefined && isSame(current, stored))
-    return toResult(current, stored, { unchanged: true, warmMs: 0, start: forker.describe(current) });
+    return toResult(current, stored, { unchanged: true, warmMs: 0, prefork: forker.describe(current) });
 
   const version = await nextVersion(catalog, name, stored);
   const candidate = pools.candidate(version);
@@ -80,8 +80,8 @@ async function publish(parts: DeployParts, name: string, stored: Stored): Promis
     // The old instances finish on their own time.
     void pools.swap(candidate);
     const receiveMs = stored.receiveMs + now() - publishAtMs;
-    const start = forker.describe(version);
-    return toResult(version, { ...stored, receiveMs }, { unchanged: false, warmMs, start });
+    const prefork = forker.describe(version);
+    return toResult(version, { ...stored, receiveMs }, { unchanged: false, warmMs, prefork });
   } catch (error) {
     await candidate.kill(new TsfnError("STARTUP_FAILED", `${name}@${version.number} was not published`));
     pools.abandon(version);
@@ -102,7 +102,7 @@ async function nextVersion(catalog: Catalog, name: string, { layer, unpacked }: 
 function toResult(
   version: FunctionVersion,
   { receiveMs }: Stored,
-  outcome: Pick<DeployResult, "unchanged" | "warmMs" | "start">,
+  outcome: Pick<DeployResult, "unchanged" | "warmMs" | "prefork">,
 ): DeployResult {
   const { function: name, number, layer: digest, sizeBytes } = version;
   return { name, version: number, digest, sizeBytes, storeMs: receiveMs, ...outcome };

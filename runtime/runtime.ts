@@ -93,7 +93,7 @@ export function createRuntime(parts: RuntimeParts): Runtime {
       return {
         ...summaryOf(current, own),
         current,
-        start: forker.describe(current),
+        prefork: forker.describe(current),
         layers: [current.layer, ...parts.baseLayers],
         versions: catalog.versions(name),
         instanceList: await describeInstances(own),

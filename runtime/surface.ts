@@ -58,7 +58,7 @@ export interface DeployResult {
   /** Milliseconds until the candidate's instances were ready. */
   readonly warmMs: number;
   /** How its instances start. */
-  readonly start: StartDescription;
+  readonly prefork: StartDescription;
 }
 
 export interface LogOptions {
@@ -76,7 +76,7 @@ export interface FunctionSummary extends PoolSnapshot {
 
 export interface FunctionDescription extends FunctionSummary {
   readonly current: FunctionVersion;
-  readonly start: StartDescription;
+  readonly prefork: StartDescription;
   /** Topmost first, as an instance's root is made of them. */
   readonly layers: readonly LayerDigest[];
   /** Every published version, oldest first. */

@@ -2,6 +2,7 @@
 // with their units. No I/O; output.ts does that.
 
 import { styleText } from "node:util";
+import type { Deployed } from "./answers.ts";
 
 // C0 and C1 controls drive a terminal; the bidirectional ones reorder what the reader sees.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
@@ -75,4 +76,9 @@ export function formatAge(ms: number): string {
   if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h`;
   return `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** How a function's instances start, and why not as it asks. */
+export function formatPrefork({ wanted, mode, reason }: Deployed["prefork"]): string {
+  return reason === null ? mode : `${mode}, not ${wanted}: ${reason}`;
 }

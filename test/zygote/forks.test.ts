@@ -21,7 +21,7 @@ async function open(t: Parameters<typeof startWarden>[0], options = {}) {
 test("a version is loaded once, and every instance is a fork of it", async (t) => {
   const { deploy, text, runtime, starts, faults } = await open(t);
   const source = `const loaded = Math.random(); ${handler("return Response.json([loaded, process.pid, process.ppid])")}`;
-  const { start } = await deploy("hello", source);
+  const { prefork: start } = await deploy("hello", source);
   t.deepEqual(start, { wanted: "function", mode: "function", reason: null });
   const first = await text("hello");
   await runtime.restart("hello");
@@ -61,11 +61,13 @@ test("a version that leaves something open while loading is forked before it is 
   const { deploy, text, runtime } = await open(t);
   for (const [what, [source, reason]] of Object.entries(behaviours)) {
     for (const prefork of ["function", "runtime", "none"] as const) {
-      const { start } = await deploy("varied", `${source}\n${handler(`return new Response("answered")`)}`, { prefork });
+      const { prefork: start } = await deploy("varied", `${source}\n${handler(`return new Response("answered")`)}`, {
+        prefork,
+      });
       const isExpected = reason === null || prefork !== "function";
       t.is(start.mode, isExpected ? prefork : "runtime", `${what} with ${prefork}: ${start.reason}`);
       if (!isExpected) t.regex(start.reason ?? "", reason, what);
-      t.deepEqual((await runtime.inspect("varied")).start, start);
+      t.deepEqual((await runtime.inspect("varied")).prefork, start);
       t.is(await text("varied"), "answered", `${what} with ${prefork}`);
     }
   }

@@ -7,7 +7,7 @@ import type { Deployed } from "../answers.ts";
 import { contextOf, functionPath, pairArgument, withExamples } from "../context.ts";
 import { formatProblem } from "../report-error.ts";
 import { inDirectory, placed } from "../source-places.ts";
-import { fields, formatBytes, formatMs, neutralise } from "../terminal.ts";
+import { fields, formatBytes, formatMs, formatPrefork, neutralise } from "../terminal.ts";
 
 interface DeployOptions {
   readonly name?: string;
@@ -50,7 +50,7 @@ async function deploy(directory: string, { name, env }: DeployOptions, command: 
 }
 
 function summary(deployed: Deployed, buildMs: number): string[] {
-  const { name, version, unchanged, sizeBytes, storeMs, warmMs, start } = deployed;
+  const { name, version, unchanged, sizeBytes, storeMs, warmMs, prefork } = deployed;
   if (unchanged) return [`unchanged: ${name}@${version} has this content already and stays live`, next(name)];
   return [
     ...fields([
@@ -59,7 +59,7 @@ function summary(deployed: Deployed, buildMs: number): string[] {
       ["build", formatMs(buildMs)],
       ["store", formatMs(storeMs)],
       ["warm-up", formatMs(warmMs)],
-      ["prefork", start.reason === null ? start.mode : `${start.mode}, not ${start.wanted}: ${start.reason}`],
+      ["prefork", formatPrefork(prefork)],
     ]),
     next(name),
   ];

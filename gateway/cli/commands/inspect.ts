@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { InstanceDescription } from "../../../runtime/index.ts";
 import type { InspectedFunction } from "../answers.ts";
 import { contextOf, functionPath, withExamples } from "../context.ts";
-import { fields, formatAge, formatBytes, formatMs } from "../terminal.ts";
+import { fields, formatAge, formatBytes, formatMs, formatPrefork } from "../terminal.ts";
 
 export function configure(command: Command): void {
   command.argument("<name>", "the function").action(async (name: string) => inspect(name, command));
@@ -22,7 +22,7 @@ async function inspect(name: string, command: Command): Promise<void> {
   output.lines([...describeFunction(found), ...found.instanceList.flatMap(describeInstance)]);
 }
 
-function describeFunction({ current, start, versions, layers, url, instanceList }: InspectedFunction): string[] {
+function describeFunction({ current, prefork, versions, layers, url, instanceList }: InspectedFunction): string[] {
   const { limits, scaling, concurrency, reuse, env, network, runtime } = current.manifest;
   return [
     `${current.function}@${current.number}`,
@@ -31,7 +31,7 @@ function describeFunction({ current, start, versions, layers, url, instanceList 
       ["  deployed", `${current.createdAt} (${formatAge(Date.now() - Date.parse(current.createdAt))} ago)`],
       ["  size", formatBytes(current.sizeBytes)],
       ["  runtime", `${runtime}, reuse ${reuse}, concurrency ${concurrency}`],
-      ["  prefork", start.reason === null ? start.mode : `${start.mode}, not ${start.wanted}: ${start.reason}`],
+      ["  prefork", formatPrefork(prefork)],
       ["  memory", formatBytes(limits.memoryBytes)],
       ["  cpus", String(limits.cpus)],
       ["  timeout", formatMs(limits.timeoutMs)],
