@@ -21,15 +21,16 @@ interface Expectation {
 
 const hostUids = (uid: number): boolean => uid > 0 && uid < 0x4000_0000;
 const sandboxUids = (uid: number): boolean => uid >= 0x4000_0000 && uid % 4_096 === 1_000;
-/** The last one of a server's block, which no sandbox has in its range for functions. */
+/** The last ones of a server's block, which no function can be. */
 const zygoteUids = (uid: number): boolean => uid >= 0x4000_0000 && uid % 2 ** 24 === 2 ** 24 - 1;
+const pauseUids = (uid: number): boolean => uid >= 0x4000_0000 && uid % 2 ** 24 === 2 ** 24 - 2;
 /** It must be known to the host's user namespace to enter those of the sandboxes. */
 const allButUser = namespaceKinds.filter((kind) => kind !== "user");
 
 const expectations = new Map<ProcessKind, Expectation>([
   ["warden", { uid: (uid) => uid === 0, powerless: false, seccomp: "0", ownNamespaces: ["mnt"] }],
   ["tsfnd", { uid: hostUids, powerless: true, seccomp: "2", ownNamespaces: ["mnt"] }],
-  ["pause", { uid: zygoteUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],
+  ["pause", { uid: pauseUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],
   ["zygote", { uid: zygoteUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],
   ["instance", { uid: sandboxUids, powerless: true, seccomp: "2", ownNamespaces: namespaceKinds }],
 ]);

@@ -296,14 +296,17 @@ for (const mode of modes) {
       await server.deploy(directoryOf(t, behaviour, mode));
       const well = { ok: true, pid: 1 };
       t.deepEqual(await callBoth(server, name), [well, well], name);
-      const { stdout } = await server.cli(["inspect", name, "--json"]);
-      if (mode !== "function") continue;
-      if (behaviour.reason !== undefined) t.regex(stdout, behaviour.reason, `${name} says why it is not forked`);
-      t.is(wayOf(stdout), behaviour.reason === undefined ? "function" : "runtime", name);
+      const { start } = JSON.parse((await server.cli(["inspect", name, "--json"])).stdout) as Inspected;
+      t.is(start.wanted, mode, name);
+      if (mode !== "function" || behaviour.reason === undefined) t.like(start, { mode, reason: null }, name);
+      else {
+        t.is(start.mode, "runtime", name);
+        t.regex(start.reason ?? "", behaviour.reason, name);
+      }
     }
   });
 }
 
-function wayOf(inspected: string): string | undefined {
-  return (JSON.parse(inspected) as { prefork?: { mode?: string } }).prefork?.mode;
+interface Inspected {
+  readonly start: { readonly wanted: string; readonly mode: string; readonly reason: string | null };
 }

@@ -8,8 +8,8 @@ import { startServer } from "../support/server.ts";
 
 /** A full run takes minutes; every value of this many clones is compared with every other all the same. */
 const clones = process.env.TSFN_FULL === "1" ? 5_000 : 1_000;
-/** Starting a thread is most of what a clone does here. */
-const clonesWithWorkers = Math.round(clones / 5);
+/** Where a clone does much else besides, such as to start a thread. */
+const fewerClones = Math.round(clones / 5);
 
 const sources = `
 import { createContext, runInContext, runInNewContext } from "node:vm";
@@ -85,9 +85,9 @@ interface Answer {
 
 const cases = [
   ["function", "used before the fork", useAtLoad, withoutWorker, clones],
-  ["function", "not used before the fork", "", withoutWorker, clones],
-  ["function", "with a Worker", useAtLoad, inWorker, clonesWithWorkers],
-  ["runtime", "with the code loaded in the clone", useAtLoad, withoutWorker, clonesWithWorkers],
+  ["function", "not used before the fork", "", withoutWorker, fewerClones],
+  ["function", "with a Worker", useAtLoad, inWorker, fewerClones],
+  ["runtime", "with the code loaded in the clone", useAtLoad, withoutWorker, fewerClones],
 ] as const;
 
 for (const [prefork, how, load, answer, count] of cases) {

@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 
 const rounds = 10;
 /** What a caller may hear of a process that died under its call; anything else is a fault of ours. */
-const honest = /"code":"(?:FUNCTION_CRASHED|STARTUP_FAILED|NO_CAPACITY|SHUTTING_DOWN)"/;
+const honest = /"code":"(?:FUNCTION_CRASHED|STARTUP_FAILED|NO_CAPACITY|SHUTTING_DOWN|WARDEN_LOST)"/;
 
 interface Outcome {
   readonly status: number;

@@ -1,4 +1,4 @@
-// Which process of a server is which, told by its uid and its command line as the host sees them.
+// Which process of a server is which, told by its pid or its uid as the host sees them.
 
 import { type ProcessEntry, processTree } from "./processes.ts";
 import type { ServerInfo } from "./server.ts";
@@ -12,14 +12,12 @@ const uidsPerSandbox = 4_096;
 const functionUid = 1_000;
 
 /** null for what is on its way from one kind to another. */
-export function kindOf(
-  { pid, uid, commandLine }: ProcessEntry,
-  server: Pick<ServerInfo, "pid" | "wardenPid">,
-): ProcessKind | null {
+export function kindOf({ pid, uid }: ProcessEntry, server: Pick<ServerInfo, "pid" | "wardenPid">): ProcessKind | null {
   if (pid === server.wardenPid) return "warden";
   if (pid === server.pid) return "tsfnd";
   if (uid < firstSandboxUid) return null;
-  if (uid % uidsPerServer === uidsPerServer - 1) return commandLine.includes("zygote") ? "zygote" : "pause";
+  if (uid % uidsPerServer === uidsPerServer - 1) return "zygote";
+  if (uid % uidsPerServer === uidsPerServer - 2) return "pause";
   return uid % uidsPerSandbox === functionUid ? "instance" : null;
 }
 
