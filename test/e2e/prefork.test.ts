@@ -296,17 +296,17 @@ for (const mode of modes) {
       await server.deploy(directoryOf(t, behaviour, mode));
       const well = { ok: true, pid: 1 };
       t.deepEqual(await callBoth(server, name), [well, well], name);
-      const { start } = JSON.parse((await server.cli(["inspect", name, "--json"])).stdout) as Inspected;
-      t.is(start.wanted, mode, name);
-      if (mode !== "function" || behaviour.reason === undefined) t.like(start, { mode, reason: null }, name);
+      const { prefork } = JSON.parse((await server.cli(["inspect", name, "--json"])).stdout) as Inspected;
+      t.is(prefork.wanted, mode, name);
+      if (mode !== "function" || behaviour.reason === undefined) t.like(prefork, { mode, reason: null }, name);
       else {
-        t.is(start.mode, "runtime", name);
-        t.regex(start.reason ?? "", behaviour.reason, name);
+        t.is(prefork.mode, "runtime", name);
+        t.regex(prefork.reason ?? "", behaviour.reason, name);
       }
     }
   });
 }
 
 interface Inspected {
-  readonly start: { readonly wanted: string; readonly mode: string; readonly reason: string | null };
+  readonly prefork: { readonly wanted: string; readonly mode: string; readonly reason: string | null };
 }
