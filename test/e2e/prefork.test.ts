@@ -146,6 +146,7 @@ const behaviours: readonly Behaviour[] = [
     check: `
       const { existsSync } = await import("node:fs");
       return !existsSync("/tmp/made-at-load") || readFileSync("/tmp/made-at-load", "utf8") === "made";`,
+    reason: /wrote/,
   },
   {
     name: "file-watcher",
