@@ -173,7 +173,6 @@ const behaviours: readonly Behaviour[] = [
       process.kill(process.pid, "SIGUSR2");
       while (heard.length === 0) await pause(5);
       return heard[0] === "SIGUSR2";`,
-    reason: /signal/,
   },
   {
     name: "shared-memory",
