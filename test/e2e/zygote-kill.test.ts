@@ -4,7 +4,7 @@
 import test from "ava";
 import { functionOf } from "../support/function-directory.ts";
 import { type ProcessKind, processesOf } from "../support/kinds.ts";
-import { isAlive, processTree } from "../support/processes.ts";
+import { isAlive, processTree, readProcess } from "../support/processes.ts";
 import { type Server, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
@@ -127,11 +127,19 @@ test.serial("kill -9 of the warden in the middle of forks: a restart finds nothi
     for (const { status, text } of load.outcomes) if (status !== 200) t.regex(text, honest, `round ${round}`);
     await until("the server is gone", () => !isAlive(server.info().pid) && !isAlive(server.info().wardenPid));
     await server.start();
-    t.deepEqual(pids.filter(isAlive), [], `round ${round}`);
+    t.deepEqual(survivors(pids), [], `round ${round}`);
     for (const prefork of ["function", "runtime"])
       t.is(await (await server.fetch(`/function/by-${prefork}?${round}`)).text(), `?${round}`);
   }
 });
+
+/** A sentence on each that still runs. */
+function survivors(pids: readonly number[]): string[] {
+  return pids.filter(isAlive).flatMap((pid) => {
+    const { state, uid, parent, name, cgroups } = readProcess(pid) ?? {};
+    return state === undefined ? [] : [`${pid} ${name} (${state}) of uid ${uid}, child of ${parent}, in ${cgroups}`];
+  });
+}
 
 /** False when it has ended by itself. */
 function kill(pid: number): boolean {
