@@ -127,7 +127,9 @@ test.serial("kill -9 of the warden in the middle of forks: a restart finds nothi
     for (const { status, text } of load.outcomes) if (status !== 200) t.regex(text, honest, `round ${round}`);
     await until("the server is gone", () => !isAlive(server.info().pid) && !isAlive(server.info().wardenPid));
     await server.start();
-    t.deepEqual(survivors(pids), [], `round ${round}`);
+    // The first process of a zygote's sandbox waits, dying, until the machine's first process has reaped the others.
+    const left = await until("all are reaped", () => survivors(pids).length === 0, 5_000).catch(() => survivors(pids));
+    t.is(left, true, `round ${round}`);
     for (const prefork of ["function", "runtime"])
       t.is(await (await server.fetch(`/function/by-${prefork}?${round}`)).text(), `?${round}`);
   }
