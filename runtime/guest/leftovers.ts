@@ -5,8 +5,9 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../wire/index.ts";
 
-/** How long work that loading began may take to end. */
+/** How long what loading began may take to end; work in the thread pool does end, so it is waited for longer. */
 const patienceMs = 200;
+const workPatienceMs = 2_000;
 const lookEveryMs = 5;
 
 /** What keeps the event loop alive, as Node names it. Unknown names are told as they are. */
@@ -23,16 +24,23 @@ const resources: ReadonlyMap<string, string> = new Map([
   ["Timeout", "a running timer"],
 ]);
 
-/** Begins to watch; the function returned resolves with what is there now and was not, in words. */
-export function watchLeftovers(): () => Promise<readonly string[]> {
+const threadPoolWork = "work in the thread pool";
+
+/**
+ * Begins to watch; the function returned resolves with what is there now and was not, in words. `isBusy` tells whether
+ * anything keeps the event loop alive.
+ */
+export function watchLeftovers(isBusy: () => boolean): () => Promise<readonly string[]> {
   const activeBefore = process.getActiveResourcesInfo();
   const openBefore = openFiles();
   const threadsBefore = threads().length;
-  const look = () => [
-    ...withoutOnce(process.getActiveResourcesInfo(), activeBefore).map(
-      (name) => resources.get(name) ?? `an open ${name}`,
-    ),
+  const look = () => {
+    const found = [...activeSince(activeBefore), ...lasting()];
+    return found.length === 0 && isBusy() ? [threadPoolWork] : found;
+  };
+  const lasting = () => [
     ...newFiles(openBefore),
+    ...(unfinishedRequests() > unfinishedBefore ? ["unfinished work"] : []),
     ...(threads().length > threadsBefore ? ["a thread"] : []),
     ...children(),
   ];
@@ -41,6 +49,10 @@ export function watchLeftovers(): () => Promise<readonly string[]> {
       await sleep(lookEveryMs);
     return [...new Set(look())].slice(0, limits.maxReasons).map((reason) => reason.slice(0, limits.maxReasonLength));
   };
+}
+
+function activeSince(before: readonly string[]): string[] {
+  return withoutOnce(process.getActiveResourcesInfo(), before).map((name) => resources.get(name) ?? `an open ${name}`);
 }
 
 /** Each of `taken` is taken out once. Node itself has a stream on its stderr, for one. */

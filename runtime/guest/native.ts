@@ -6,8 +6,12 @@ const directory = "/opt/tsfn";
 export interface Native {
   /** Before anything is loaded: leaves no work for threads that a clone lacks. */
   prepare(): void;
+  /** Whether anything keeps the event loop alive, crypto in the thread pool included, which Node does not list. */
+  isBusy(): boolean;
   /** Returns 0 in a clone, and −errno in the zygote when it can fork no more. */
   zygoteWait(controlFd: number): number;
+  /** How many pieces of work are with the thread pool, such as a key that is being derived; Node itself names few of them. */
+  unfinishedRequests(): number;
   /** Two ends of a connected stream. */
   socketpair(): readonly [number, number];
 }
@@ -21,16 +25,22 @@ export function loadNative(): Native {
   const koffi: { readonly exports: { load?(path: string): Library } } = { exports: {} };
   process.dlopen(koffi, `${directory}/koffi.node`);
   const library = koffi.exports.load?.(`${directory}/libtsfn.so`);
-  if (library === undefined) throw new Error(`${directory}/koffi.node has no function "load"`);
+  const node = koffi.exports.load?.(null);
+  if (library === undefined || node === undefined) throw new Error(`${directory}/koffi.node has no function "load"`);
+  const loop = node.func("void *uv_default_loop()");
+  const isAlive = node.func("int uv_loop_alive(void *)");
   const prepare = library.func("int tsfn_zygote_prepare()");
   const wait = library.func("int tsfn_zygote_wait(int)");
+  const unfinished = library.func("int tsfn_unfinished_requests()");
   const pair = library.func("int tsfn_socketpair(_Out_ int *)");
   return {
     prepare() {
       const result = prepare();
       if (result < 0) throw new Error(`preparing Node to be forked: errno ${-result}`);
     },
+    isBusy: () => isAlive(loop()) !== 0,
     zygoteWait: (controlFd) => wait(controlFd),
+    unfinishedRequests: () => unfinished(),
     socketpair() {
       const ends = new Int32Array(2);
       const result = pair(ends);

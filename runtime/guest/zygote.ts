@@ -43,7 +43,7 @@ async function main(): Promise<void> {
   offerForkHooks();
   const layer = watchLayer();
   layer.renew();
-  const leftovers = watchLeftovers();
+  const leftovers = watchLeftovers(native.isBusy);
   const startedAtMs = performance.now();
   const handler = loadsFunction ? await loadHandler(init.entry) : null;
   const loadMs = performance.now() - startedAtMs;
