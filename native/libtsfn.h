@@ -28,10 +28,6 @@ TSFN_EXPORT int tsfn_zygote_prepare(void);
  */
 TSFN_EXPORT int tsfn_zygote_wait(int channel);
 
-/* What the event loop has given to the thread pool or to a socket and has not got back. Much of it JavaScript
- * cannot see. -errno. */
-TSFN_EXPORT int tsfn_unfinished_requests(void);
-
 /* Two connected stream sockets, close-on-exec: a wire for a zygote's warm-up. 0 or -errno. */
 TSFN_EXPORT int tsfn_socketpair(int *fds);
 

@@ -12,17 +12,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* What uv.h lays open of an event loop, up to the count. */
-struct loop_head {
-    void *data;
-    unsigned active_handles;
-    void *handles[2];
-    union {
-        void *unused;
-        unsigned count;
-    } active_requests;
-};
-
 /* A v8::Platform has about twenty virtual functions. */
 #define MOST_SLOTS 64
 
@@ -50,10 +39,4 @@ int tsfn_zygote_prepare(void) {
     if (mprotect(page, size, PROT_READ | PROT_WRITE) < 0) return -errno;
     *slot = (void *)(uintptr_t)no_threads;
     return mprotect(page, size, PROT_READ) < 0 ? -errno : 0;
-}
-
-int tsfn_unfinished_requests(void) {
-    const struct loop_head *(*default_loop)(void);
-    *(void **)&default_loop = dlsym(RTLD_DEFAULT, "uv_default_loop");
-    return default_loop == NULL ? -ENOSYS : (int)default_loop()->active_requests.count;
 }

@@ -40,14 +40,18 @@ export function watchLeftovers(isBusy: () => boolean): () => Promise<readonly st
   };
   const lasting = () => [
     ...newFiles(openBefore),
-    ...(unfinishedRequests() > unfinishedBefore ? ["unfinished work"] : []),
     ...(threads().length > threadsBefore ? ["a thread"] : []),
     ...children(),
   ];
   return async () => {
-    for (let waitedMs = 0; waitedMs < patienceMs && look().length > 0; waitedMs += lookEveryMs)
+    let found = look();
+    const isWorthWaiting = (waitedMs: number) =>
+      found.length > 0 && waitedMs < (found[0] === threadPoolWork ? workPatienceMs : patienceMs);
+    for (let waitedMs = 0; isWorthWaiting(waitedMs); waitedMs += lookEveryMs) {
       await sleep(lookEveryMs);
-    return [...new Set(look())].slice(0, limits.maxReasons).map((reason) => reason.slice(0, limits.maxReasonLength));
+      found = look();
+    }
+    return [...new Set(found)].slice(0, limits.maxReasons).map((reason) => reason.slice(0, limits.maxReasonLength));
   };
 }
 

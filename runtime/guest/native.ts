@@ -10,8 +10,6 @@ export interface Native {
   isBusy(): boolean;
   /** Returns 0 in a clone, and −errno in the zygote when it can fork no more. */
   zygoteWait(controlFd: number): number;
-  /** How many pieces of work are with the thread pool, such as a key that is being derived; Node itself names few of them. */
-  unfinishedRequests(): number;
   /** Two ends of a connected stream. */
   socketpair(): readonly [number, number];
 }
@@ -22,7 +20,7 @@ interface Library {
 
 export function loadNative(): Native {
   // koffi's own JavaScript only looks for this file.
-  const koffi: { readonly exports: { load?(path: string): Library } } = { exports: {} };
+  const koffi: { readonly exports: { load?(path: string | null): Library } } = { exports: {} };
   process.dlopen(koffi, `${directory}/koffi.node`);
   const library = koffi.exports.load?.(`${directory}/libtsfn.so`);
   const node = koffi.exports.load?.(null);
@@ -31,7 +29,6 @@ export function loadNative(): Native {
   const isAlive = node.func("int uv_loop_alive(void *)");
   const prepare = library.func("int tsfn_zygote_prepare()");
   const wait = library.func("int tsfn_zygote_wait(int)");
-  const unfinished = library.func("int tsfn_unfinished_requests()");
   const pair = library.func("int tsfn_socketpair(_Out_ int *)");
   return {
     prepare() {
@@ -40,7 +37,6 @@ export function loadNative(): Native {
     },
     isBusy: () => isAlive(loop()) !== 0,
     zygoteWait: (controlFd) => wait(controlFd),
-    unfinishedRequests: () => unfinished(),
     socketpair() {
       const ends = new Int32Array(2);
       const result = pair(ends);
