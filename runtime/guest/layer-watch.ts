@@ -1,6 +1,6 @@
 // Whether anything was written to the instance's writable layer since it was last fresh. A file, a directory, a changed
 // copy of a layer's file: each takes an inode of the layer's tmpfs; what takes none (chmod, a file made and removed again)
-// shows in the times of the directories that a function may write to. docs/decisions/0007 weighs the ways to know.
+// shows in the times of the directories that a function may write to. Why so: docs/decisions/0007-knowing-a-dirty-layer.md.
 
 import { statfsSync, statSync } from "node:fs";
 

@@ -1,5 +1,5 @@
-// What makes a clone a process of its own: everything that a fork copies and that must differ. The list is
-// docs/decisions/0006; random.ts and clock.ts are its longer items.
+// What makes a clone a process of its own: everything that a fork copies and that must differ. random.ts and clock.ts are
+// the longer items; the functions' own are fork-hooks.ts.
 
 import { syncBuiltinESMExports } from "node:module";
 import { makeClocksForkable } from "./clock.ts";

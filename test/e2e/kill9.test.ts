@@ -13,7 +13,8 @@ const rounds = 20;
 test.serial(
   "20 times kill -9 of tsfnd, of the warden, or of both: a restart finds nothing left and functions answer",
   async (t) => {
-    const server = await startServer(t);
+    // None made ahead: the server that is started again would have its own.
+    const server = await startServer(t, { flags: ["--sandboxes-ready", "0"] });
     await server.deploy(example("hello"));
     await server.deploy(example("sleep"));
     for (let round = 0; round < rounds; round += 1) {

@@ -80,7 +80,7 @@ test.serial("kill -9 of a zygote under load: no caller notices", async (t) => {
     await until("calls are answered", () => load.outcomes.length > 20);
     const zygotes = processesOf("zygote", server.info());
     t.true(zygotes.length >= 1, `round ${round}`);
-    for (const { pid } of zygotes) process.kill(pid, "SIGKILL");
+    for (const { pid } of zygotes) kill(pid);
     const answered = load.outcomes.length;
     await until("calls are answered again", () => load.outcomes.length > answered + 20);
     await load.stop();
