@@ -12,11 +12,15 @@ const uidsPerSandbox = 4_096;
 const functionUid = 1_000;
 
 /** null for what is on its way from one kind to another. */
-export function kindOf({ pid, uid }: ProcessEntry, server: Pick<ServerInfo, "pid" | "wardenPid">): ProcessKind | null {
+export function kindOf(
+  { pid, parent, uid }: ProcessEntry,
+  server: Pick<ServerInfo, "pid" | "wardenPid">,
+): ProcessKind | null {
   if (pid === server.wardenPid) return "warden";
   if (pid === server.pid) return "tsfnd";
   if (uid < firstSandboxUid) return null;
-  if (uid % uidsPerServer === uidsPerServer - 1) return "zygote";
+  // Its clones have its uid until they change it.
+  if (uid % uidsPerServer === uidsPerServer - 1) return parent === server.wardenPid ? "zygote" : null;
   if (uid % uidsPerServer === uidsPerServer - 2) return "pause";
   return uid % uidsPerSandbox === functionUid ? "instance" : null;
 }
