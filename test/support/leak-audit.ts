@@ -71,7 +71,8 @@ export function createLeakAudit(directory: string): LeakAudit {
     },
     leaks,
     async assertClean() {
-      await until("nothing of the server is left", () => leaks().length === 0, 5_000).catch((cause: unknown) => {
+      // Orphans are the machine's first process's to reap, which takes its time.
+      await until("nothing of the server is left", () => leaks().length === 0, 20_000).catch((cause: unknown) => {
         throw new Error(`the server left behind:\n${leaks().join("\n")}`, { cause });
       });
     },
