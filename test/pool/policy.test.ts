@@ -77,7 +77,7 @@ test("min instances are kept whether or not anyone waits", (t) => {
 test("nobody waiting and no min starts nothing", (t) => {
   fc.assert(
     fc.property(views, (view) => {
-      t.is(startsWanted({ ...view, waiting: 0, min: 0 }), 0);
+      t.is(startsWanted({ ...view, waiting: 0, min: 0, spare: 0 }), 0);
     }),
   );
 });

@@ -35,7 +35,7 @@ for (const prefork of ["function", "runtime", "none"]) {
     const faults: string[] = [];
     const observer = { fault: (error: Error) => faults.push(error.message) };
     const { deploy, text } = await openTestRuntime(t, { warden, observer });
-    await deploy("scribbler", scribbler, { prefork }, { "asset.txt": "original" });
+    await deploy("scribbler", scribbler, { prefork, scaling: { max: 1 } }, { "asset.txt": "original" });
     const ways = [
       "none",
       "file",
