@@ -35,8 +35,11 @@ export function createLeakAudit(directory: string): LeakAudit {
   const uidBlocks = new Set<number>();
   const pids = new Set<number>();
 
+  // Of a killed warden's children nothing is left but their entry, and that is the machine's first process' to reap.
+  const isReapedByInit = ({ state, parent }: ProcessEntry): boolean => state === "Z" && parent === 1;
   const isOurs = (entry: ProcessEntry, owners: ReadonlySet<number>): boolean =>
     entry.pid !== process.pid &&
+    !isReapedByInit(entry) &&
     (entry.commandLine.includes(`${directory}/`) ||
       entry.cgroups.includes(`/${group}`) ||
       (pids.has(entry.pid) && entry.state === "Z") ||
