@@ -1,6 +1,7 @@
 // The admin API's routes about functions: deploy, list, inspect, remove, restart, logs, instances. Invoking one is not
 // here: admin-socket.ts takes that path past the API, straight to invoke.ts.
 
+import type { IncomingMessage } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
@@ -9,7 +10,7 @@ import { TsfnError } from "../runtime/errors.ts";
 
 import type { LogOptions, LogRecord, Runtime } from "../runtime/index.ts";
 import { deployed, functionDescription, instance, listedFunction, logRecord, problem } from "./admin-schemas.ts";
-import { openRequestBody } from "./request-body.ts";
+import { discardRest, openRequestBody } from "./request-body.ts";
 import { shown } from "./routes.ts";
 
 export type AdminEnv = { Bindings: HttpBindings };
@@ -24,6 +25,9 @@ export interface FunctionRoutesParts {
 
 /** An archive over this was not built by `tsfn deploy`; the catalog has tighter limits of its own. */
 const maxPackageBytes = 640 * 2 ** 20;
+
+/** How long the rest of a refused upload may take to arrive. */
+const discardMs = 10_000;
 
 const params = z.object({ name: z.string().openapi({ example: "hello" }) });
 const failures = {
@@ -166,11 +170,21 @@ export function invalidParameters({ issues }: z.ZodError): TsfnError {
 }
 
 async function deploy(context: Context<AdminEnv>, name: string, runtime: Runtime) {
-  const type = context.req.header("content-type");
+  const { incoming } = context.env;
+  try {
+    return await deployFrom(incoming, name, runtime);
+  } finally {
+    // A refusal that comes before the upload's end would reach the client as a broken connection instead.
+    await discardRest(incoming, maxPackageBytes, discardMs);
+  }
+}
+
+async function deployFrom(incoming: IncomingMessage, name: string, runtime: Runtime) {
+  const type = incoming.headers["content-type"];
   if (type !== "application/x-tar") {
     throw new TsfnError("PACKAGE_INVALID", `The Content-Type is ${shown(type ?? "")}; wanted application/x-tar`);
   }
-  const body = openRequestBody(context.env.incoming, {
+  const body = openRequestBody(incoming, {
     limitBytes: maxPackageBytes,
     limitName: "a package",
     onOverflow: () => {},

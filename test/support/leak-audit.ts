@@ -75,7 +75,7 @@ export function createLeakAudit(directory: string): LeakAudit {
     leaks,
     async assertClean() {
       // Orphans are the machine's first process's to reap, which takes its time.
-      await until("nothing of the server is left", () => leaks().length === 0, 20_000).catch((cause: unknown) => {
+      await until("nothing of the server is left", () => leaks().length === 0, 10_000).catch((cause: unknown) => {
         throw new Error(`the server left behind:\n${leaks().join("\n")}`, { cause });
       });
     },
