@@ -11,6 +11,8 @@ export interface ScenarioOptions {
   readonly rounds: number;
   /** A first look: what takes long is cut short. */
   readonly quick: boolean;
+  /** File for a picture of one cold start. */
+  readonly picture: string | undefined;
 }
 
 interface Scenario {
@@ -77,13 +79,14 @@ const scenarios = new Map<string, Scenario>([
   ],
 ]);
 
-const usage = `usage: npm run bench -- <scenario> … [--repeat n] [--quick] [--json file]
+const usage = `usage: npm run bench -- <scenario> … [--repeat n] [--quick] [--json file] [--picture file]
 
 scenarios
 ${[...scenarios].map(([name, { summary, rounds }]) => `  ${name.padEnd(8)}${summary} (${rounds})`).join("\n")}
 
   --repeat n    rounds that count, seconds of churn, forks of soak; the default is in brackets
   --quick       fewer of them, for a first look
+  --picture f   draw one cold start as SVG there (cold)
   --json file   write machine, samples and claims there as well
 `;
 
@@ -107,8 +110,8 @@ async function main(args: readonly string[]): Promise<number> {
   const machine = describeMachine();
   const reports: Report[] = [];
   for (const { run, rounds, quickRounds } of parsed.chosen) {
-    const { quick } = parsed;
-    const report = await run({ rounds: parsed.rounds ?? (quick ? quickRounds : rounds), quick });
+    const { quick, picture } = parsed;
+    const report = await run({ rounds: parsed.rounds ?? (quick ? quickRounds : rounds), quick, picture });
     if (reports.length > 0) process.stdout.write("\n");
     process.stdout.write(render(machine, report));
     reports.push(report);
@@ -124,11 +127,12 @@ interface Parsed {
   readonly rounds: number | undefined;
   readonly quick: boolean;
   readonly json: string | undefined;
+  readonly picture: string | undefined;
 }
 
 /** A string says what is wrong. */
 function parse(args: readonly string[]): Parsed | string {
-  let values: { repeat?: string; quick?: boolean; json?: string; help?: boolean };
+  let values: { repeat?: string; quick?: boolean; json?: string; picture?: string; help?: boolean };
   let positionals: string[];
   try {
     ({ values, positionals } = parseArgs({
@@ -138,13 +142,14 @@ function parse(args: readonly string[]): Parsed | string {
         repeat: { type: "string" },
         quick: { type: "boolean" },
         json: { type: "string" },
+        picture: { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     }));
   } catch (error) {
     return (error as Error).message;
   }
-  const { help = false, quick = false, json, repeat } = values;
+  const { help = false, quick = false, json, picture, repeat } = values;
   const chosen: Scenario[] = [];
   for (const name of positionals) {
     const scenario = scenarios.get(name);
@@ -155,5 +160,5 @@ function parse(args: readonly string[]): Parsed | string {
   const rounds = repeat === undefined ? undefined : Number(repeat);
   if (rounds !== undefined && (!Number.isSafeInteger(rounds) || rounds < 1))
     return `--repeat is "${repeat}"; wanted a whole number from 1`;
-  return { help, chosen, rounds, quick, json };
+  return { help, chosen, rounds, quick, json, picture };
 }

@@ -8,6 +8,43 @@ export interface Stage {
   readonly durationMs: number;
 }
 
+/** In the order in which they follow one another; `root` is made beside those from `take` on. */
+const forkStages: readonly (readonly [name: string, by: Stage["by"], told: string])[] = [
+  ["sandbox", "tsfnd", "claim a sandbox"],
+  ["ask", "warden", "ask the zygote"],
+  ["take", "zygote", "wake up"],
+  ["cgroup", "zygote", "control groups"],
+  ["setns", "zygote", "namespaces"],
+  ["fork", "zygote", "fork"],
+  ["wait", "clone", "wait for root"],
+  ["proc", "clone", "/proc"],
+  ["lock", "clone", "locks"],
+  ["loop", "clone", "event loop"],
+];
+
+/** Lays the stages of a Server-Timing header out on one axis; what none of them covers is the gateway's. */
+export function arrange(stages: ReadonlyMap<string, number>, totalMs: number): Stage[] {
+  const of = (name: string) => stages.get(name) ?? 0;
+  const outsideMs = Math.max(0, totalMs - of("queue") - of("init") - of("exec"));
+  const placed: Stage[] = [];
+  let atMs = 0;
+  const place = (name: string, by: Stage["by"], durationMs: number) => {
+    placed.push({ name, by, startMs: atMs, durationMs });
+    atMs += durationMs;
+  };
+  place("accept", "tsfnd", outsideMs / 2);
+  place("queue", "tsfnd", of("queue"));
+  const readyAtMs = atMs + of("init");
+  for (const [name, by, told] of forkStages) {
+    place(told, by, of(`init-${name}`));
+    if (name === "ask") placed.push({ name: "new root", by: "warden", startMs: atMs, durationMs: of("init-root") });
+  }
+  place("hand over", "tsfnd", Math.max(0, readyAtMs - atMs));
+  place("function", "clone", of("exec"));
+  place("answer", "tsfnd", outsideMs / 2);
+  return placed;
+}
+
 const colours = { tsfnd: "#4f7cac", warden: "#c0563f", zygote: "#d9a441", clone: "#5b8c5a" } as const;
 const size = { width: 860, labels: 130, right: 90, row: 22, bar: 14, top: 58 } as const;
 

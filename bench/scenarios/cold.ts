@@ -1,17 +1,23 @@
 // M1 and M1b: cold start of functions/hello, last request byte → first response byte, with no instance alive, in each way
 // tsfn has to start one; against a bare `node` that serves the same bundle and against the floors.
 
+import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { example } from "../../test/support/function-directory.ts";
 import { prepareBareNodes } from "../bare-node.ts";
 import { startFloor } from "../floor.ts";
 import type { Claim, Measure, Report, Subject } from "../report.ts";
 import type { ScenarioOptions } from "../run.ts";
-import { medianRatio } from "../statistics.ts";
+import { medianRatio, summarize } from "../statistics.ts";
 import { goneAtOnce, modelOf, startTsfn, type Tsfn, zygotesOf } from "../tsfn.ts";
+import { arrange, drawWaterfall } from "../waterfall.ts";
 
-/** Milliseconds by measure. */
-type Round = Readonly<Record<string, number>>;
+interface Round {
+  /** Milliseconds by measure. */
+  readonly measures: Readonly<Record<string, number>>;
+  /** Of the answer's Server-Timing. */
+  readonly stages: ReadonlyMap<string, number>;
+}
 type Contender = () => Promise<Round>;
 
 const warmUpRounds = 3;
@@ -21,7 +27,7 @@ const ways = new Map([
   ["exec", "none"],
 ]);
 
-export async function runCold({ rounds }: ScenarioOptions): Promise<Report> {
+export async function runCold({ rounds, picture }: ScenarioOptions): Promise<Report> {
   await using owner = new AsyncDisposableStack();
   const tsfn = await startTsfn(owner);
   const contenders = new Map<string, Contender>();
@@ -38,7 +44,7 @@ export async function runCold({ rounds }: ScenarioOptions): Promise<Report> {
       after = bare.meter.read();
     });
     await node.end();
-    return { wall: firstByteAtMs - node.spawnedAtMs, cpu: (after - before) / 1_000 };
+    return measured({ wall: firstByteAtMs - node.spawnedAtMs, cpu: (after - before) / 1_000 });
   });
   await tsfn.deploy("hello", "hello-model", { prefork: "function" });
   const model = await modelOf(tsfn, "hello-model");
@@ -47,13 +53,11 @@ export async function runCold({ rounds }: ScenarioOptions): Promise<Report> {
   for (const name of ["L1", "L2", "L3", "L5"] as const)
     contenders.set(name, async () => {
       const { wallMs, readyMs, cpuMs } = await floor.round(name);
-      return {
-        wall: wallMs,
-        cpu: cpuMs,
-        ...(name === "L3" && { "whole cycle, cpu": cpuMs, "until it runs": readyMs }),
-      };
+      const ofSandbox = { "whole cycle, cpu": cpuMs, "until it runs": readyMs };
+      return measured({ wall: wallMs, cpu: cpuMs, ...(name === "L3" && ofSandbox) });
     });
   const samples = await takeTurns(contenders, rounds);
+  if (picture !== undefined) writeFileSync(picture, draw(samples.get("function zygote") ?? []));
   return {
     title: `cold start of functions/hello, ${rounds} rounds in turns, ${warmUpRounds} before them dropped`,
     setup: [
@@ -64,6 +68,7 @@ export async function runCold({ rounds }: ScenarioOptions): Promise<Report> {
     subjects: [...samples].map(([name, taken]) => subjectOf(name, taken)),
     claims: claimsOf(samples),
     notes: [
+      ...[...ways.keys()].map((way) => `stages of ${way}, p50 in ms: ${stagesOf(samples.get(way) ?? [])}`),
       "tsfn: cpu of warden, tsfnd, zygotes and sandboxes until the first byte; the whole cycle adds what is made ready again",
       "      and taken down afterwards. Bare node: spawn to first byte, same Node, same bundle, no isolation. L3 includes its",
       "      teardown. The cpu of L1 and L2 is that of one round; L5 is one of a thousand trips.",
@@ -90,20 +95,41 @@ async function measureTsfn(tsfn: Tsfn, name: string): Promise<Round> {
   const before = tsfn.readCpuUs();
   const { wallMs, cpuMs, stages } = await tsfn.callCold(name);
   await tsfn.settle(name);
-  return {
-    wall: wallMs,
-    cpu: cpuMs,
-    "whole cycle, cpu": (tsfn.readCpuUs() - before) / 1_000,
-    ...Object.fromEntries([...stages].map(([stage, ms]) => [`stage ${stage}`, ms])),
-  };
+  const cycleMs = (tsfn.readCpuUs() - before) / 1_000;
+  return { measures: { wall: wallMs, cpu: cpuMs, "whole cycle, cpu": cycleMs }, stages };
+}
+
+function measured(measures: Round["measures"]): Round {
+  return { measures, stages: new Map() };
+}
+
+/** The median of each stage. */
+function stagesOf(taken: readonly Round[]): string {
+  const names = new Set(taken.flatMap(({ stages }) => [...stages.keys()]));
+  return [...names]
+    .map((name) => `${name} ${summarize(taken.flatMap(({ stages }) => stages.get(name) ?? [])).p50.toFixed(2)}`)
+    .join(", ");
+}
+
+/** Of the median round: an average of many would be a cold start that never was. */
+function draw(taken: readonly Round[]): string {
+  const sorted = taken.toSorted((a, b) => wallOf(a) - wallOf(b));
+  const median = sorted[Math.floor(sorted.length / 2)];
+  if (median === undefined) throw new Error("there is no cold start to draw");
+  const title = `One cold start of functions/hello from its zygote: ${wallOf(median).toFixed(1)} ms to the first byte`;
+  return drawWaterfall(title, arrange(median.stages, wallOf(median)), wallOf(median));
+}
+
+function wallOf({ measures }: Round): number {
+  return measures.wall ?? Number.NaN;
 }
 
 function subjectOf(name: string, taken: readonly Round[]): Subject {
-  const measures = new Set(taken.flatMap((round) => Object.keys(round)));
+  const measures = new Set(taken.flatMap((round) => Object.keys(round.measures)));
   return {
     name,
     measures: [...measures].map((measure): Measure => {
-      const samples = taken.flatMap((round) => round[measure] ?? []);
+      const samples = taken.flatMap((round) => round.measures[measure] ?? []);
       return name === "L5"
         ? { name: measure, unit: "µs", samples: samples.map((ms) => ms * 1_000) }
         : { name: measure, unit: "ms", samples };
@@ -112,7 +138,7 @@ function subjectOf(name: string, taken: readonly Round[]): Subject {
 }
 
 function claimsOf(samples: ReadonlyMap<string, readonly Round[]>): Claim[] {
-  const wall = (name: string) => samples.get(name)?.flatMap(({ wall: ms }) => ms ?? []) ?? [];
+  const wall = (name: string) => (samples.get(name) ?? []).map(wallOf);
   const node = wall("bare node (L4)");
   const trips = wall("L5");
   const floor = wall("L3").map((ms, round) => ms + 2 * (trips[round] ?? Number.NaN));
