@@ -40,7 +40,7 @@ export function arrange(stages: ReadonlyMap<string, number>, totalMs: number): S
     if (name === "ask") placed.push({ name: "new root", by: "warden", startMs: atMs, durationMs: of("init-root") });
   }
   place("hand over", "tsfnd", Math.max(0, readyAtMs - atMs));
-  place("function", "clone", of("exec"));
+  place("guest, function", "clone", of("exec"));
   place("answer", "tsfnd", outsideMs / 2);
   return placed;
 }
