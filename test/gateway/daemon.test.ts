@@ -43,7 +43,7 @@ test("a stop refuses what is new at once; a second one cuts what is in flight", 
 
 test("what is in flight when a stop begins is answered by its function", async (t) => {
   const daemon = await openTestDaemon(t);
-  const { answer } = await withCallInFlight(t, daemon, "await new Promise((resolve) => setTimeout(resolve, 300));");
+  const { answer } = await withCallInFlight(t, daemon, "await new Promise((resolve) => setTimeout(resolve, 3_000));");
   daemon.stop();
   t.is(await (await answer).text(), "late");
   t.is(await daemon.ended, 0);
