@@ -118,7 +118,7 @@ async function launch(dataDir: string, admin: string, flags: readonly string[]):
   }).catch(async (cause: unknown) => {
     child.kill("SIGTERM");
     const { stdout, stderr } = await ended;
-    throw new Error(`the server did not get ready\n${stdout}${stderr}`, { cause });
+    throw new Error(`the server did not get ready: ${cause}\n${stdout}${stderr}`, { cause });
   });
   return { child, info: { ...info, url: info.url.replace(/\/$/, "") }, ended };
 }
