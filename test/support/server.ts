@@ -98,6 +98,9 @@ interface Running {
   readonly ended: Promise<CommandResult>;
 }
 
+/** After a kill -9 of the warden a start waits for the dead, whom the machine's first process reaps when it gets to it. */
+const startPatienceMs = 120_000;
+
 async function launch(dataDir: string, admin: string, flags: readonly string[]): Promise<Running> {
   const own = ["--foreground", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--admin", admin];
   const child = spawnCommand(["server", "start", ...own, ...flags]);
@@ -109,13 +112,17 @@ async function launch(dataDir: string, admin: string, flags: readonly string[]):
     written.stderr += piece;
   });
   const ended = once(child, "close").then(([code]) => ({ code: code as number | null, ...written }));
-  const info = await until("the server is ready", async () => {
-    if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
-    return await askAdmin<ServerInfo>(admin, "/v1/info").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") return undefined;
-      throw error;
-    });
-  }).catch(async (cause: unknown) => {
+  const info = await until(
+    "the server is ready",
+    async () => {
+      if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
+      return await askAdmin<ServerInfo>(admin, "/v1/info").catch((error: NodeJS.ErrnoException) => {
+        if (["ENOENT", "ECONNREFUSED", "ECONNRESET", "UND_ERR_SOCKET"].includes(error.code ?? "")) return undefined;
+        throw error;
+      });
+    },
+    startPatienceMs,
+  ).catch(async (cause: unknown) => {
     child.kill("SIGTERM");
     const { stdout, stderr } = await ended;
     throw new Error(`the server did not get ready: ${cause}\n${stdout}${stderr}`, { cause });
