@@ -3,6 +3,7 @@
 
 import test from "ava";
 import { openTestRuntime } from "../support/test-runtime.ts";
+import { until } from "../support/until.ts";
 import { startWarden } from "../support/warden.ts";
 
 const handler = (body: string) => `export default { async fetch(request) { ${body} } };`;
@@ -132,13 +133,21 @@ test("a clone ends as any process does", async (t) => {
     await t.throwsAsync(call("mortal", { url: `http://localhost/?how=${how}` }), { code: "FUNCTION_CRASHED" }, how);
     t.is(await text("mortal"), "alive", `after ${how}`);
   }
-  const ends: string[] = [];
-  const records = runtime.logs("mortal", { tail: 100, follow: false, signal: new AbortController().signal });
-  for await (const { stream, level, msg } of records) if (stream === "platform" && level === "error") ends.push(msg);
-  // In the order in which their sandboxes were taken down.
-  for (const status of [3, 1])
+  // A sandbox is taken down, and its end written down, after the answer has left; in any order.
+  const ends = async () => {
+    const messages: string[] = [];
+    const records = runtime.logs("mortal", { tail: 100, follow: false, signal: new AbortController().signal });
+    for await (const { stream, level, msg } of records)
+      if (stream === "platform" && level === "error") messages.push(msg);
+    return messages;
+  };
+  const messages = await until("all three ends are in the log", async () => {
+    const written = await ends();
+    return written.length >= 3 && written;
+  });
+  for (const status of ["code 3", "code 1"])
     t.true(
-      ends.some((end) => end.endsWith(`exited with code ${status}`)),
-      ends.join("\n"),
+      messages.some((message) => message.endsWith(`exited with ${status}`)),
+      messages.join("\n"),
     );
 });
