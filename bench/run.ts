@@ -51,6 +51,15 @@ const scenarios = new Map<string, Scenario>([
     },
   ],
   [
+    "warm",
+    {
+      summary: "calls of an instance that is there: latency of one at a time, throughput of 32",
+      rounds: 5,
+      quickRounds: 2,
+      run: async (options) => (await import("./scenarios/warm.ts")).runWarm(options),
+    },
+  ],
+  [
     "memory",
     {
       summary: "memory of idle instances, by the slope over their number",

@@ -16,6 +16,9 @@ export interface Ratio {
   readonly high: number;
 }
 
+/** So many samples of each value, by ascending value. */
+export type Counts = readonly (readonly [value: number, count: number])[];
+
 export function summarize(samples: readonly number[]): Summary {
   const sorted = ascending(samples);
   return {
@@ -43,6 +46,16 @@ export function medianRatio(numerator: readonly number[], denominator: readonly 
 export function percentile(sorted: readonly number[], fraction: number): number {
   const index = Math.max(0, Math.ceil(fraction * sorted.length) - 1);
   return sorted[index] ?? Number.NaN;
+}
+
+/** The same of samples that are counted by value. */
+export function percentileOfCounts(counts: Counts, fraction: number): number {
+  let left = Math.max(1, Math.ceil(fraction * counts.reduce((sum, [, count]) => sum + count, 0)));
+  for (const [value, count] of counts) {
+    left -= count;
+    if (left <= 0) return value;
+  }
+  return Number.NaN;
 }
 
 function median(samples: readonly number[]): number {

@@ -9,7 +9,7 @@ const bench = (...args: string[]) =>
   spawnSync(process.execPath, [join(root, "bench/run.ts"), ...args], { encoding: "utf8" });
 
 test("an unknown scenario, a missing one and one too many exit with 2 and name the scenarios", (t) => {
-  for (const args of [["tepid"], [], ["cold", "warm"]]) {
+  for (const args of [["tepid"], [], ["cold", "hot"]]) {
     const { status, stderr, stdout } = bench(...args);
     t.is(status, 2, stderr);
     t.regex(stderr, /^error: .*wanted/);
