@@ -259,8 +259,11 @@ static int set_limits(struct warden *w, struct sandbox *s, const struct sandbox_
 void sandbox_fork(struct warden *w, struct sandbox *s, struct sandbox *zygote,
                   const struct sandbox_spec *claim, struct owed owed) {
     struct failure f;
-    struct fork_plan plan = {
-        .spec = claim, .ns = &s->ns, .channel = zygote->channel, .uids = sandbox_uids(w, s)};
+    struct fork_plan plan = {.spec = claim,
+                             .ns = &s->ns,
+                             .channel = zygote->channel,
+                             .uids = sandbox_uids(w, s),
+                             .layer = &s->layer};
     s->clone = (struct clone){.zygote = zygote, .pidfd.fd = -1};
     s->clone.times.begun = fork_now_ns();
     if (set_limits(w, s, claim, &f) < 0) return control_fail(w, owed.verb, owed.request, &f);

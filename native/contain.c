@@ -36,6 +36,13 @@ static struct root_plan plan_root(const struct sandbox_spec *spec, const struct 
                               .disk_inodes = spec->disk_inodes};
 }
 
+/* The writable layer goes to whoever keeps watch over it. */
+static void keep_layer(struct root *root, int *layer) {
+    fd_close(layer);
+    *layer = root->layer;
+    root->layer = -1;
+}
+
 /* --- making a sandbox --------------------------------------------------------------------------------------
  */
 
@@ -97,7 +104,7 @@ static int make_namespaces(const struct containment *c, const struct sandbox_spe
 }
 
 int contain_create(const struct containment *c, const struct sandbox_spec *spec,
-                   const struct sandbox_uids *uids, struct namespaces *ns, struct failure *f) {
+                   const struct sandbox_uids *uids, struct namespaces *ns, int *layer, struct failure *f) {
     cleanup_root struct root root = ROOT_NONE;
     struct root_plan plan = plan_root(spec, uids);
     if (cgroup_create(&c->cgroups, spec->id, &spec->limits, f) < 0) return -1;
@@ -110,6 +117,7 @@ int contain_create(const struct containment *c, const struct sandbox_spec *spec,
         namespaces_close(ns);
         return -1;
     }
+    keep_layer(&root, layer);
     return 0;
 }
 
@@ -258,11 +266,13 @@ static int ask_zygote(const struct containment *c, const struct fork_plan *plan,
 
 static int give_root(const struct containment *c, const struct sandbox_spec *spec,
                      const struct namespaces *ns, const struct sandbox_uids *uids, enum root_proc proc,
-                     struct failure *f) {
+                     int *layer, struct failure *f) {
     cleanup_root struct root root = ROOT_NONE;
     struct root_plan plan = plan_root(spec, uids);
     if (root_build(&c->mounts, &plan, proc, &root, f) < 0) return -1;
-    return root_swap(&c->mounts, ns->fds[NAMESPACE_MNT], &root, f);
+    if (root_swap(&c->mounts, ns->fds[NAMESPACE_MNT], &root, f) < 0) return -1;
+    keep_layer(&root, layer);
+    return 0;
 }
 
 int contain_fork(const struct containment *c, const struct fork_plan *plan, struct instance_ends *ends,
@@ -277,13 +287,13 @@ int contain_fork(const struct containment *c, const struct fork_plan *plan, stru
         return -1;
     }
     times->asked = fork_now_ns();
-    if (give_root(c, plan->spec, plan->ns, &plan->uids, ROOT_PROC_SEED, f) < 0) return -1;
+    if (give_root(c, plan->spec, plan->ns, &plan->uids, ROOT_PROC_SEED, plan->layer, f) < 0) return -1;
     times->rooted = fork_now_ns();
     if (send(ends->status, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return fail(f, "tell the clone", "send");
     return 0;
 }
 
 int contain_reset(const struct containment *c, const struct sandbox_spec *spec, const struct namespaces *ns,
-                  const struct sandbox_uids *uids, struct failure *f) {
-    return give_root(c, spec, ns, uids, ROOT_PROC_KEEP, f);
+                  const struct sandbox_uids *uids, int *layer, struct failure *f) {
+    return give_root(c, spec, ns, uids, ROOT_PROC_KEEP, layer, f);
 }

@@ -36,10 +36,11 @@ struct sandbox_uids {
 };
 struct sandbox_uids contain_uids(const struct containment *c, uint8_t kind, unsigned slot);
 
-/* Makes a sandbox with no process in it. Blocks for its one or two milliseconds. On failure no namespace and
- * no mount is left, but the control groups may be. */
+/* Makes a sandbox with no process in it. *layer is set to its writable layer (struct root) if it has one.
+ * Blocks for its one or two milliseconds. On failure no namespace and no mount is left, but the control
+ * groups may be. */
 int contain_create(const struct containment *c, const struct sandbox_spec *spec,
-                   const struct sandbox_uids *uids, struct namespaces *ns, struct failure *f);
+                   const struct sandbox_uids *uids, struct namespaces *ns, int *layer, struct failure *f);
 
 struct program {
     char *argv[PROTO_MAX_ARGS + 1]; /* ends with NULL, as does env */
@@ -80,6 +81,7 @@ struct fork_plan {
     const struct namespaces *ns;
     int channel; /* of the zygote */
     struct sandbox_uids uids;
+    int *layer; /* set to the writable layer that it is given (struct root) */
 };
 
 /* What the warden did, in nanoseconds of CLOCK_MONOTONIC. */
@@ -93,8 +95,8 @@ struct fork_times {
 int contain_fork(const struct containment *c, const struct fork_plan *plan, struct instance_ends *ends,
                  struct fork_times *times, struct failure *f);
 
-/* Gives a sandbox a new writable layer under its running processes. */
+/* Gives a sandbox a new writable layer under its running processes: *layer, instead of the one before. */
 int contain_reset(const struct containment *c, const struct sandbox_spec *spec, const struct namespaces *ns,
-                  const struct sandbox_uids *uids, struct failure *f);
+                  const struct sandbox_uids *uids, int *layer, struct failure *f);
 
 #endif

@@ -20,11 +20,12 @@ struct mounts {
 /* Puts the warden in a mount namespace of its own; shows `program` read-only at <data_dir>/program. */
 int mounts_make(struct mounts *m, const char *data_dir, const char *program, struct failure *f);
 
-/* The parts of a sandbox's root as detached mounts: they vanish when their descriptors are closed. */
+/* The parts of a sandbox's root as detached mounts: they vanish when their descriptors are closed. `layer` is
+ * the writable layer itself, which is never attached: whoever keeps it sees how full it is. */
 struct root {
-    int overlay, dev, shm, proc;
+    int overlay, dev, shm, proc, layer;
 };
-#define ROOT_NONE ((struct root){-1, -1, -1, -1})
+#define ROOT_NONE ((struct root){-1, -1, -1, -1, -1})
 #define cleanup_root __attribute__((cleanup(root_close)))
 
 struct root_plan {
@@ -54,5 +55,7 @@ int root_swap(const struct mounts *m, int mount_namespace, const struct root *ro
 /* In pid 1 of the sandbox: its own /proc instead of the host's, with which the sandbox was seeded. */
 int root_mount_proc(struct failure *f);
 void root_close(struct root *root);
+/* Inodes that a writable layer has left; 0 if `layer` is negative. */
+uint64_t layer_free_inodes(int layer);
 
 #endif

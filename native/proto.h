@@ -27,10 +27,12 @@
     3                      /* string id, list of string argv, list of string NAME=value, string cwd          \
                               -> u32 pid, u64 pid namespace, u64 time namespace; lane: wire, stdout, stderr */
 #define PROTO_LIMITS_SET 4 /* string id, u64 memory bytes, u64 cpu thousandths, u64 pids -> nothing */
-#define PROTO_USAGE 5      /* string id -> u64 cpu us, u64 memory, u64 memory peak, u64 pids, u64 oom kills */
-#define PROTO_KILL 6       /* string id -> nothing (an event tells when it is gone) */
-#define PROTO_DESTROY 7    /* string id -> nothing, when nothing is left; success if there is no such id */
-#define PROTO_LIST 8       /* nothing -> list of (string id, u32 pid or 0, u8 state) */
+#define PROTO_USAGE                                                                                          \
+    5                   /* string id -> u64 cpu us, u64 memory, u64 memory peak, u64 pids, u64 oom kills,    \
+                           u64 free inodes of the writable layer, 0 while there is none */
+#define PROTO_KILL 6    /* string id -> nothing (an event tells when it is gone) */
+#define PROTO_DESTROY 7 /* string id -> nothing, when nothing is left; success if there is no such id */
+#define PROTO_LIST 8    /* nothing -> list of (string id, u32 pid or 0, u8 state) */
 #define PROTO_INSTANCE_FORK                                                                                  \
     9 /* string id, string zygote's id, string hostname, list of string digest, u64 memory                   \
          bytes, u64 cpu thousandths, u64 pids, u64 disk bytes, u64 disk inodes, u64 open files               \

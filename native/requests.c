@@ -239,6 +239,7 @@ static void reply_usage(struct warden *w, struct owed owed, const struct sandbox
     write_u64(&reply, usage.memory_peak_bytes);
     write_u64(&reply, usage.pids);
     write_u64(&reply, usage.oom_kills == 0 && s->was_oom ? 1 : usage.oom_kills);
+    write_u64(&reply, layer_free_inodes(s->layer));
     control_reply(w, owed.verb, owed.request, &reply);
 }
 

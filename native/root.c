@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/xattr.h>
 
 #define NEVER_SPECIAL (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
@@ -147,6 +148,8 @@ int root_build(const struct mounts *m, const struct root_plan *plan, enum root_p
     if (result < 0) return -1;
     root->dev = sys_open_tree(AT_FDCWD, m->dev, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (root->dev < 0) return fail(f, "make /dev", "%s", m->dev);
+    root->layer = tmpfs;
+    tmpfs = -1;
     if (proc == ROOT_PROC_KEEP) return 0;
     /* The kernel lets a user namespace mount /proc only where a full one is in sight already
      * (mount_too_revealing), so the sandbox starts with the host's, until pid 1 puts its own there. */
@@ -171,4 +174,10 @@ void root_close(struct root *root) {
     fd_close(&root->dev);
     fd_close(&root->shm);
     fd_close(&root->proc);
+    fd_close(&root->layer);
+}
+
+uint64_t layer_free_inodes(int layer) {
+    struct statfs info;
+    return layer < 0 || fstatfs(layer, &info) < 0 ? 0 : info.f_ffree;
 }

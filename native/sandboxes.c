@@ -52,7 +52,7 @@ static struct sandbox *add(struct sandboxes *table, const struct sandbox_spec *s
     table->count++;
     s->spec = *spec;
     s->ends = (struct instance_ends)NO_ENDS;
-    s->oom.fd = s->status.fd = s->pause.fd = s->clone.pidfd.fd = s->channel = -1;
+    s->oom.fd = s->status.fd = s->pause.fd = s->clone.pidfd.fd = s->channel = s->layer = -1;
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         s->ns.fds[i] = -1;
     return s;
@@ -129,7 +129,8 @@ void sandbox_create(struct warden *w, const struct sandbox_spec *spec, struct ow
         return;
     }
     struct sandbox_uids uids = sandbox_uids(w, s);
-    if (contain_create(&w->containment, spec, &uids, &s->ns, &f) == 0 && watch_oom(w, s, &f) == 0) {
+    if (contain_create(&w->containment, spec, &uids, &s->ns, &s->layer, &f) == 0 &&
+        watch_oom(w, s, &f) == 0) {
         reply_created(w, s, owed);
         return;
     }
@@ -232,7 +233,7 @@ void sandbox_start(struct warden *w, struct sandbox *s, const struct program *pr
 void sandbox_reset(struct warden *w, struct sandbox *s, struct owed owed) {
     struct failure f;
     struct sandbox_uids uids = sandbox_uids(w, s);
-    if (contain_reset(&w->containment, &s->spec, &s->ns, &uids, &f) < 0)
+    if (contain_reset(&w->containment, &s->spec, &s->ns, &uids, &s->layer, &f) < 0)
         control_fail(w, owed.verb, owed.request, &f);
     else
         control_reply(w, owed.verb, owed.request, &(struct writer){0});
@@ -352,6 +353,7 @@ static void try_removal(struct warden *w, struct sandbox *s) {
 static void begin_removal(struct warden *w, struct sandbox *s) {
     s->state = PROTO_STATE_DESTROYING;
     namespaces_close(&s->ns);
+    fd_close(&s->layer);
     loop_unwatch(w->loop, &s->oom);
     loop_unwatch(w->loop, &s->pause);
     try_removal(w, s);

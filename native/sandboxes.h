@@ -34,6 +34,7 @@ struct sandbox {
     unsigned slot; /* place in the table, and of its uids */
     uint8_t state; /* PROTO_STATE_* */
     struct namespaces ns;
+    int layer;        /* the writable layer (struct root); -1 while it has none */
     struct watch oom; /* readable when the group ran out of memory */
     bool was_oom;
 

@@ -107,6 +107,11 @@ export interface SandboxUsage {
   readonly memoryPeakBytes: number;
   readonly pids: number;
   readonly oomKills: number;
+  /**
+   * What the writable layer has left, seen from outside: the number that statfs("/") tells the instance. 0 while the sandbox
+   * has no root.
+   */
+  readonly layerFreeInodes: number;
 }
 
 /** Inode numbers, as `readlink /proc/<pid>/ns/*` shows them. `pid` and `time` are known once a process runs. */

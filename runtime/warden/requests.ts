@@ -122,6 +122,7 @@ export const requests = {
       memoryPeakBytes: body.u64(),
       pids: body.u64(),
       oomKills: body.u64(),
+      layerFreeInodes: body.u64(),
     })),
 
   kill: (id: string): WardenRequest<void> => request(proto.KILL, new Writer().string(id), () => undefined),

@@ -1,7 +1,7 @@
 // What a sandbox is from the inside and from the outside: namespaces, root, limits, and how its process ends. One real
 // warden, and a static program that looks around.
 
-import { readdirSync, readFileSync, readlinkSync, symlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import test from "ava";
 import { addLayer, inside, layer, run, spec, startWarden, type TestWarden } from "../support/warden.ts";
@@ -200,6 +200,25 @@ test("usage counts its processes and its memory", async (t) => {
   const usage = await sandbox.usage();
   t.is(usage.pids, 1);
   t.true(usage.memoryBytes > 0 && usage.memoryPeakBytes >= usage.memoryBytes);
+  await sandbox.destroy();
+});
+
+test("usage tells how many inodes the writable layer has left: what statfs says inside, also after a reset", async (t) => {
+  const generic = await warden.sandboxes.create(spec({ layers: [] }));
+  t.is((await generic.usage()).layerFreeInodes, 0);
+  await generic.destroy();
+
+  const sandbox = await warden.sandboxes.create(spec());
+  const { pid } = await sandbox.start(inside("echo"));
+  const within = `/proc/${pid}/root`;
+  const { layerFreeInodes: untouched } = await sandbox.usage();
+  t.is(untouched, statfsSync(within).ffree);
+  for (let index = 0; index < 5; index += 1) writeFileSync(`${within}/tmp/${index}`, "");
+  t.is((await sandbox.usage()).layerFreeInodes, statfsSync(within).ffree);
+  t.true((await sandbox.usage()).layerFreeInodes <= untouched - 5);
+  await sandbox.resetLayer();
+  t.is((await sandbox.usage()).layerFreeInodes, untouched);
+  t.is(statfsSync(within).ffree, untouched);
   await sandbox.destroy();
 });
 

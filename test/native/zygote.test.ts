@@ -153,8 +153,10 @@ test.serial("a reset gives a running clone an empty layer, whatever it was", asy
     t.is(await ask("mark"), "fresh");
     t.is(await ask("mark"), "seen");
     t.is(Number(await ask("inodes")), clean - 1);
+    t.is((await sandbox.usage()).layerFreeInodes, clean - 1);
     await sandbox.resetLayer();
     t.is(Number(await ask("inodes")), clean);
+    t.is((await sandbox.usage()).layerFreeInodes, clean);
     t.is(await ask("home"), "here");
     t.is(await ask("mark"), "fresh");
     for (let round = 0; round < 50; round++) {

@@ -107,7 +107,7 @@ class ProcessSandbox implements Sandbox {
   async setLimits(): Promise<void> {}
 
   async usage() {
-    return { cpuUs: 0, memoryBytes: 0, memoryPeakBytes: 0, pids: 1, oomKills: 0 };
+    return { cpuUs: 0, memoryBytes: 0, memoryPeakBytes: 0, pids: 1, oomKills: 0, layerFreeInodes: 0 };
   }
 
   describe(): SandboxDescription {
