@@ -3,11 +3,11 @@
 
 import { type Cancel, encode, type FrameWriter, type Init, type Invoke, toDaemon } from "../wire/index.ts";
 import { badResponse, failureOf } from "./failure.ts";
-import type { Handler } from "./loader.ts";
+import type { Handler, IncomingCall, ResponseLike } from "./handlers/index.ts";
 import { Printer, printers } from "./output.ts";
 import type { ExecutionContext } from "./public.ts";
 import { RequestBody } from "./request-body.ts";
-import { asResponse, BadResponse, headOf, ResponseBody, type ResponseLike } from "./response.ts";
+import { asResponse, BadResponse, headOf, ResponseBody } from "./response.ts";
 
 /** What all calls of a process share. */
 export interface CallSite {
@@ -17,7 +17,7 @@ export interface CallSite {
 }
 
 // Taken before the function's code runs, which may put its own in place.
-const { AbortController, Request, Response } = globalThis;
+const { AbortController, Request } = globalThis;
 
 export class Call {
   readonly #site: CallSite;
@@ -85,7 +85,7 @@ export class Call {
 
   async #answer(): Promise<void> {
     const { writer } = this.#site;
-    const response = asResponse(await this.#callFunction());
+    const response = asResponse(await this.#site.handler.answer(this.#incoming()));
     const head = headOf(response, this.#invoke.method);
     const { signal } = this.#abort;
     if (signal.aborted) {
@@ -102,20 +102,22 @@ export class Call {
     writer.send(toDaemon.bodyEnd, this.#number);
   }
 
-  #callFunction(): unknown {
-    const { handler, env } = this.#site;
-    if (handler.kind === "fetch") return handler.fetch(this.#request(), env, this.#context());
-    const { methods } = handler;
-    const { method } = this.#invoke;
-    const callee = methods.get(method) ?? (method === "HEAD" ? methods.get("GET") : undefined);
-    return callee === undefined ? this.#refuseMethod(methods) : callee(this.#request(), env, this.#context());
-  }
-
-  #refuseMethod(methods: ReadonlyMap<string, unknown>): ResponseLike {
-    const allowed = new Set([...methods.keys(), "OPTIONS"]);
-    if (allowed.has("GET")) allowed.add("HEAD");
-    const status = this.#invoke.method === "OPTIONS" ? 204 : 405;
-    return new Response(null, { status, headers: { allow: [...allowed].join(", ") } });
+  #incoming(): IncomingCall {
+    const { method, url, headers } = this.#invoke;
+    const makeRequest = () => this.#request();
+    let request: Request | null = null;
+    return {
+      method,
+      url,
+      headers,
+      body: this.#requestBody?.stream ?? null,
+      env: this.#site.env,
+      context: this.#context(),
+      get request() {
+        request ??= makeRequest();
+        return request;
+      },
+    };
   }
 
   #request(): Request {

@@ -35,10 +35,10 @@ async function start(init: Init): Promise<void> {
   process.setSourceMapsEnabled(true);
   const startedAtMs = performance.now();
   try {
-    const handler = await loadHandler(init.entry);
+    const handler = await loadHandler(init);
     session.serve({ writer, handler, env: init.env });
     const loadMs = performance.now() - startedAtMs;
-    writer.send(toDaemon.ready, 0, encode({ handler: "fetch", loadMs, unforkable: [] }));
+    writer.send(toDaemon.ready, 0, encode({ handler: handler.shape, loadMs, unforkable: [] }));
   } catch (thrown) {
     writer.send(toDaemon.loadFailed, 0, encode(failureOf(thrown)));
     writer.whenFlushed(() => exit(1));

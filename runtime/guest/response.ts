@@ -2,14 +2,7 @@
 
 import { limits, problemOfHead, type ResponseHead, SendWindow } from "../wire/index.ts";
 import { describe } from "./failure.ts";
-
-/** The part of Response that is used; a framework's own class with the same shape is as good. */
-export interface ResponseLike {
-  readonly status: number;
-  readonly headers: Iterable<[string, string]>;
-  readonly body: ReadableStream<Uint8Array> | null;
-  readonly bodyUsed?: boolean;
-}
+import type { ResponseLike } from "./handlers/index.ts";
 
 /** What came back cannot be sent; the message says why and what was wanted. */
 export class BadResponse extends Error {

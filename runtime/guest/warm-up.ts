@@ -28,7 +28,11 @@ export async function warmUp(ends: readonly [number, number]): Promise<void> {
   const writer = new FrameWriter(guestEnd);
   const session = new Session({ writer, layer: noLayer, onInit: () => {}, onEnd: () => {} });
   session.listen(guestEnd);
-  session.serve({ writer, handler: { kind: "fetch", fetch: answer }, env: {} } satisfies CallSite);
+  session.serve({
+    writer,
+    handler: { shape: "fetch", answer: ({ request }) => answer(request) },
+    env: {},
+  } satisfies CallSite);
   await talk(daemonEnd);
   const closed = [guestEnd, daemonEnd].map((end) => once(end, "close"));
   guestEnd.destroy();

@@ -7,9 +7,10 @@ import { decodeInit, encode, FrameWriter, type Init, toDaemon, toGuest } from ".
 import { DescriptorSink, readFrame } from "./descriptor-sink.ts";
 import { failureOf } from "./failure.ts";
 import { offerForkHooks, runForkHooks } from "./fork-hooks.ts";
+import type { Handler } from "./handlers/index.ts";
 import { type LayerWatch, watchLayer } from "./layer-watch.ts";
 import { watchLeftovers } from "./leftovers.ts";
-import { type Handler, loadHandler } from "./loader.ts";
+import { loadHandler } from "./loader.ts";
 import { describeEnvironment, describeMachine } from "./machine.ts";
 import { loadNative } from "./native.ts";
 import { captureOutput, Printer } from "./output.ts";
@@ -45,11 +46,11 @@ async function main(): Promise<void> {
   layer.renew();
   const leftovers = watchLeftovers(native.isBusy);
   const startedAtMs = performance.now();
-  const handler = loadsFunction ? await loadHandler(init.entry) : null;
+  const handler = loadsFunction ? await loadHandler(init) : null;
   const loadMs = performance.now() - startedAtMs;
   const unforkable = [...(await leftovers()), ...(layer.isDirty() ? ["files it wrote"] : [])];
   outside.end();
-  writer.send(toDaemon.ready, 0, encode({ handler: "fetch", loadMs, unforkable }));
+  writer.send(toDaemon.ready, 0, encode({ handler: handler?.shape ?? "fetch", loadMs, unforkable }));
   writer.flush();
   // From a callback of its own, so that nothing of this one is pending in a clone.
   setImmediate(() => {
@@ -94,13 +95,13 @@ function begin(session: Session, init: Init, loaded: Handler | null): void {
   const ready = (handler: Handler) => {
     session.serve({ writer, handler, env: init.env });
     const loadMs = performance.now() - startedAtMs;
-    writer.send(toDaemon.ready, 0, encode({ handler: "fetch", loadMs, unforkable: [] }));
+    writer.send(toDaemon.ready, 0, encode({ handler: handler.shape, loadMs, unforkable: [] }));
   };
   if (loaded !== null && hooks === null) {
     ready(loaded);
     return;
   }
-  const loading = loaded === null ? loadHandler(init.entry) : hooks?.then(() => loaded);
+  const loading = loaded === null ? loadHandler(init) : hooks?.then(() => loaded);
   loading?.then(ready).catch((thrown: unknown) => {
     writer.send(toDaemon.loadFailed, 0, encode(failureOf(thrown)));
     writer.whenFlushed(() => exit(1));

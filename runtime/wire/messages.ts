@@ -65,13 +65,17 @@ export const toDaemon = {
   resetDone: 75,
 } as const;
 
+/** How a function wants to be called; docs/functions.md tells the shapes. */
+export const handlerShapes = ["fetch", "lambda", "node", "server"] as const;
+export type HandlerShape = (typeof handlerShapes)[number];
+
 export interface Init {
   readonly function: string;
   readonly version: number;
   readonly instance: string;
   /** Path of the module, relative to the process's working directory. */
   readonly entry: string;
-  readonly handler: "auto" | "fetch";
+  readonly handler: "auto" | HandlerShape;
   /** The whole of `process.env`. */
   readonly env: Readonly<Record<string, string>>;
   readonly concurrency: number;
@@ -99,7 +103,8 @@ export interface Credit {
 }
 
 export interface Ready {
-  readonly handler: "fetch";
+  /** What the module turned out to be. */
+  readonly handler: HandlerShape;
   readonly loadMs: number;
   /** From a zygote: what loading left open and no fork can take over, in words. Empty: it may be forked. */
   readonly unforkable: readonly string[];

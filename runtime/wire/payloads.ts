@@ -6,7 +6,7 @@ import { Unpackr } from "msgpackr/unpack";
 import { Fields } from "./fields.ts";
 import { ProtocolError } from "./frames.ts";
 import type { Cancel, Credit, Failure, Init, Invoke, Output, Ready, ResponseHead } from "./messages.ts";
-import { limits } from "./messages.ts";
+import { handlerShapes, limits } from "./messages.ts";
 import { assertPlain } from "./plain.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -27,7 +27,7 @@ export const decodeInit = (payload: Buffer): Init => {
     version: fields.integer("version", 1, Number.MAX_SAFE_INTEGER),
     instance: fields.string("instance", 64),
     entry: fields.string("entry", 4_096),
-    handler: fields.oneOf("handler", ["auto", "fetch"]),
+    handler: fields.oneOf("handler", ["auto", ...handlerShapes]),
     env: fields.stringRecord("env"),
     concurrency: fields.integer("concurrency", 1, 1_000_000),
     cpus: fields.number("cpus", 0, 1_000_000),
@@ -63,7 +63,7 @@ export const decodeReady = (payload: Buffer): Ready => {
     throw new ProtocolError(`a reason has ${tooLong.length} characters; wanted at most ${limits.maxReasonLength}`);
   }
   return {
-    handler: fields.oneOf("handler", ["fetch"]),
+    handler: fields.oneOf("handler", handlerShapes),
     loadMs: fields.number("loadMs", 0, Number.MAX_SAFE_INTEGER),
     unforkable,
   };

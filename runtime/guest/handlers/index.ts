@@ -1,0 +1,2 @@
+export { chooseHandler, LoadError } from "./choose.ts";
+export type { Handler, IncomingCall, ResponseLike } from "./handler.ts";
