@@ -42,7 +42,7 @@ export interface Floor {
 }
 
 export function buildFloor(): string {
-  execFileSync("make", ["--silent", "-C", import.meta.dirname]);
+  execFileSync("make", ["--silent", "-C", import.meta.dirname, "build/floor"]);
   return join(import.meta.dirname, "build/floor");
 }
 

@@ -48,6 +48,12 @@ export function percentile(sorted: readonly number[], fraction: number): number 
   return sorted[index] ?? Number.NaN;
 }
 
+export function countsOf(samples: Iterable<number>): Counts {
+  const counts = new Map<number, number>();
+  for (const sample of samples) counts.set(sample, (counts.get(sample) ?? 0) + 1);
+  return [...counts].sort(([a], [b]) => a - b);
+}
+
 /** The same of samples that are counted by value. */
 export function percentileOfCounts(counts: Counts, fraction: number): number {
   let left = Math.max(1, Math.ceil(fraction * counts.reduce((sum, [, count]) => sum + count, 0)));

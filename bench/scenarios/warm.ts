@@ -3,11 +3,12 @@
 
 import type { ServerInfo } from "../../test/support/server.ts";
 import { startBareHttp } from "../bare-http.ts";
+import { driveOneByOne, latenciesOf } from "../load/paced.ts";
 import { type ClosedLoop, driveClosedLoop } from "../load/wrk.ts";
 import { cpuMsOf } from "../process-cpu.ts";
 import type { Claim, Measure, Report, Subject } from "../report.ts";
 import type { ScenarioOptions } from "../run.ts";
-import { medianRatio, percentileOfCounts } from "../statistics.ts";
+import { type Counts, medianRatio, percentileOfCounts } from "../statistics.ts";
 import { startTsfn, type Tsfn, untilQuiet } from "../tsfn.ts";
 
 /** Something that answers at a URL, with the processes whose CPU time it costs. */
@@ -21,7 +22,8 @@ interface Contender {
 }
 
 interface Round {
-  readonly alone: ClosedLoop;
+  /** Latencies of one call at a time. */
+  readonly aloneUs: Counts;
   readonly crowd: ClosedLoop;
   /** CPU microseconds per call of the crowd, by process. */
   readonly cpuUs: ReadonlyMap<string, number>;
@@ -30,13 +32,14 @@ interface Round {
 }
 
 const connections = 32;
+const warmUpSeconds = 2;
 
 export async function runWarm({ rounds, quick }: ScenarioOptions): Promise<Report> {
   await using owner = new AsyncDisposableStack();
   const seconds = quick ? 1 : 3;
   const contenders = [await tsfnContender(await startTsfn(owner), "ping"), await bareContender(owner)];
   const taken = new Map<Contender, Round[]>(contenders.map((contender) => [contender, []]));
-  for (const contender of contenders) await measure(contender, 1);
+  for (const contender of contenders) await driveClosedLoop(contender.url, connections, warmUpSeconds);
   for (let round = 0; round < rounds; round += 1) {
     const first = round % contenders.length;
     for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)])
@@ -47,7 +50,7 @@ export async function runWarm({ rounds, quick }: ScenarioOptions): Promise<Repor
     title: `warm calls of functions/ping, ${rounds} rounds in turns, ${seconds} s each with 1 and with ${connections} connections`,
     setup: [
       "tsfn: one version with the default limits and concurrency 1; its instances are there from the first round on",
-      "load: wrk, one thread, on the same cores; its own CPU time is not counted",
+      "load: one connection by bench/load.c, 32 by wrk with one thread; on the same cores, their own CPU time is not counted",
     ],
     subjects: [...byName].map(([name, all]) => subjectOf(name, all)),
     claims: claimsOf(byName),
@@ -62,7 +65,9 @@ export async function runWarm({ rounds, quick }: ScenarioOptions): Promise<Repor
 /** One load after the other, each on a contender that has nothing else to do. */
 async function measure(contender: Contender, seconds: number): Promise<Round> {
   await contender.settle();
-  const alone = await driveClosedLoop(contender.url, 1, seconds);
+  const calls = await driveOneByOne(contender.url, seconds);
+  const cold = calls.filter((call) => call.cold).length;
+  if (cold > 0) throw new Error(`${cold} of ${calls.length} calls of ${contender.url} were cold; wanted none`);
   await contender.settle();
   const before = await readCpuMs(contender);
   const crowd = await driveClosedLoop(contender.url, connections, seconds);
@@ -75,7 +80,7 @@ async function measure(contender: Contender, seconds: number): Promise<Round> {
   }
   const known = before.get("instances");
   const started = [...(after.get("instances")?.keys() ?? [])].filter((pid) => !known?.has(pid)).length;
-  return { alone, crowd, cpuUs, started };
+  return { aloneUs: latenciesOf(calls), crowd, cpuUs, started };
 }
 
 async function readCpuMs(contender: Contender): Promise<Map<string, Map<number, number>>> {
@@ -144,7 +149,7 @@ function claimsOf(taken: ReadonlyMap<string, readonly Round[]>): Claim[] {
 }
 
 function alone(rounds: readonly Round[], fraction: number): number[] {
-  return rounds.map((round) => percentileOfCounts(round.alone.latenciesUs, fraction));
+  return rounds.map((round) => percentileOfCounts(round.aloneUs, fraction));
 }
 
 function perSecond(rounds: readonly Round[]): number[] {
