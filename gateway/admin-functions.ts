@@ -42,6 +42,12 @@ const logsQuery = z.object({
   tail: z.coerce.number().int().min(0).max(100_000).default(100),
   follow: z.enum(["true", "false"]).default("false"),
 });
+const restartQuery = z.object({
+  zygote: z
+    .enum(["true", "false"])
+    .default("false")
+    .openapi({ description: "Also replace the process that its instances are forked from" }),
+});
 const logsRoute = createRoute({
   method: "get",
   path: "/v1/functions/{name}/logs",
@@ -124,11 +130,12 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url, cl
       method: "post",
       path: "/v1/functions/{name}/restart",
       summary: "Retire its instances, so that the next call is a cold start",
-      request: { params },
+      request: { params, query: restartQuery },
       responses: { 204: { description: "They are retiring" }, ...failures },
     }),
     async (context) => {
-      await runtime.restart(context.req.param("name"));
+      const { zygote } = context.req.valid("query");
+      await runtime.restart(context.req.param("name"), { zygote: zygote === "true" });
       return context.body(null, 204);
     },
   );

@@ -77,9 +77,11 @@ export function createRuntime(parts: RuntimeParts): Runtime {
       else cleaned.catch((thrown: unknown) => hub.fault(asTsfnError(thrown)));
     },
 
-    async restart(name) {
+    async restart(name, { zygote }) {
       assertOpen();
       await turns.take(name, async () => {
+        // First: the new pool may start instances at once.
+        if (zygote) forker.renew(existing(name));
         const emptied = pools.swap(pools.candidate(existing(name)));
         if (isQuiet(pools, name)) await emptied;
       });

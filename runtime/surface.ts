@@ -25,8 +25,11 @@ export interface Runtime {
   deploy(name: string, packageStream: Readable): Promise<DeployResult>;
   /** Invocations in flight are answered, waiting ones get FUNCTION_NOT_FOUND. @throws FUNCTION_NOT_FOUND */
   remove(name: string): Promise<void>;
-  /** Retires the function's instances, so that the next call is a cold start. @throws FUNCTION_NOT_FOUND */
-  restart(name: string): Promise<void>;
+  /**
+   * Retires the function's instances, and with `zygote` the process they are forked from, so that the next call is a cold
+   * start. @throws FUNCTION_NOT_FOUND
+   */
+  restart(name: string, what: RestartOptions): Promise<void>;
   list(): readonly FunctionSummary[];
   /** @throws FUNCTION_NOT_FOUND */
   inspect(name: string): Promise<FunctionDescription>;
@@ -59,6 +62,10 @@ export interface DeployResult {
   readonly warmMs: number;
   /** How its instances start. */
   readonly prefork: StartDescription;
+}
+
+export interface RestartOptions {
+  readonly zygote: boolean;
 }
 
 export interface LogOptions {

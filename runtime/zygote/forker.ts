@@ -33,6 +33,8 @@ export interface StartDescription {
 /** What the runtime asks besides forks. */
 export interface VersionForker extends Forker {
   describe(version: FunctionVersion): StartDescription;
+  /** Lets go of the zygote that its instances are forked from, and of what was learned about it. */
+  renew(version: FunctionVersion): void;
   /** No instance of this version will be started any more. */
   drop(version: FunctionVersion): void;
   /** Resolves when no zygote, clone or sandbox made ahead is left. */
@@ -46,6 +48,7 @@ export const noForker: VersionForker = {
     const reason = prefork === "none" ? null : "these sandboxes cannot be forked into";
     return { wanted: prefork, mode: "none", reason };
   },
+  renew: () => {},
   drop: () => {},
   close: () => Promise.resolve(),
 };
@@ -82,9 +85,15 @@ export class ZygoteForker implements VersionForker {
     return { wanted, mode: reason === null ? wanted : "runtime", reason };
   }
 
+  renew(version: FunctionVersion): void {
+    const { mode } = this.describe(version);
+    this.#unforkable.delete(nameOf(version));
+    if (mode !== "none") this.#parts.zygotes.drop(mode, version);
+  }
+
   drop(version: FunctionVersion): void {
     this.#unforkable.delete(nameOf(version));
-    this.#parts.zygotes.drop(version);
+    this.#parts.zygotes.drop("function", version);
   }
 
   async close(): Promise<void> {

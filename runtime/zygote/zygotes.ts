@@ -53,9 +53,9 @@ export class Zygotes {
     else this.#retire(zygote);
   }
 
-  /** Lets go of a version's own zygote; a fork that still wants one starts another. */
-  drop(version: FunctionVersion): void {
-    const key = keyOf("function", version);
+  /** Lets go of the zygote of a version; a fork that still wants one starts another. */
+  drop(role: ZygoteRole, version: FunctionVersion): void {
+    const key = keyOf(role, version);
     this.#starting.delete(key);
     this.#kept.delete(key);
   }

@@ -129,7 +129,7 @@ test("a version that can no longer start is left alone for a while; its callers 
     writeFileSync(mark, "");
     export default { fetch: () => new Response("ok") };`;
   await failing.deploy("once", once, { env: { MARK: `${failing.dataDir}/mark` } });
-  await failing.runtime.restart("once");
+  await failing.runtime.restart("once", { zygote: false });
   const first = await t.throwsAsync(failing.call("once"), { instanceOf: TsfnError });
   t.is(first?.code, "STARTUP_FAILED");
   t.is(first?.message, "once@1 did not start (LOAD_FAILED)", "what the module threw is for the logs");

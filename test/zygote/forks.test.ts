@@ -25,7 +25,7 @@ test("a version is loaded once, and every instance is a fork of it", async (t) =
   const { prefork: start } = await deploy("hello", source);
   t.deepEqual(start, { wanted: "function", mode: "function", reason: null });
   const first = await text("hello");
-  await runtime.restart("hello");
+  await runtime.restart("hello", { zygote: false });
   t.is(await text("hello"), first, "the same module, in another process");
   t.deepEqual(JSON.parse(first).slice(1), [1, 0]);
   t.deepEqual(
@@ -104,7 +104,7 @@ test("what a clone draws at random is its own", async (t) => {
     for (const [name, value] of Object.entries(JSON.parse(await text("dice")))) {
       seen.set(name, (seen.get(name) ?? new Set()).add(value));
     }
-    await runtime.restart("dice");
+    await runtime.restart("dice", { zygote: false });
   }
   for (const [name, values] of seen) t.is(values.size, clones, `a repeated ${name}`);
 });
@@ -117,7 +117,7 @@ test("a clone's clocks begin with it, and onFork's hooks have run before its fir
     "hooked",
     `${hooks} ${handler("return Response.json({ calls, age: performance.now(), lag: Date.now() - performance.timeOrigin })")}`,
   );
-  await runtime.restart("hooked");
+  await runtime.restart("hooked", { zygote: false });
   const { calls, age, lag } = JSON.parse(await text("hooked"));
   t.deepEqual(calls, ["first", "second"]);
   t.true(Math.abs(age - lag) < 50, `${age} ms by one clock, ${lag} ms by the other`);

@@ -28,17 +28,33 @@ test("instances outlive their zygote, and the next start has another", async (t)
   await until("the zygote is gone", () => zygotesOf(warden).length === 0);
   t.is(await text("hello"), "hello");
   t.is((await runtime.instances())[0]?.id, instance?.id);
-  await runtime.restart("hello");
+  await runtime.restart("hello", { zygote: false });
   t.is(await text("hello"), "hello");
   t.not(zygotesOf(warden)[0]?.pid, zygote?.pid);
 });
+
+for (const prefork of ["function", "runtime"]) {
+  test(`restart with its zygote loads a "${prefork}" version in another process, restart without it in the same`, async (t) => {
+    const warden = await startWarden(t);
+    const { deploy, text, runtime } = await openTestRuntime(t, { warden });
+    await deploy("hello", hello, { prefork });
+    const [first] = zygotesOf(warden);
+    await runtime.restart("hello", { zygote: false });
+    t.is(await text("hello"), "hello");
+    t.is(zygotesOf(warden)[0]?.pid, first?.pid);
+    await runtime.restart("hello", { zygote: true });
+    t.is(await text("hello"), "hello");
+    await until("the first is gone", () => zygotesOf(warden).every(({ pid }) => pid !== first?.pid));
+    t.is(zygotesOf(warden).length, 1);
+  });
+}
 
 test("callers whose zygote is killed under them are answered by another", async (t) => {
   const warden = await startWarden(t);
   const { deploy, text, runtime } = await openTestRuntime(t, { warden });
   await deploy("hello", hello);
   for (let round = 0; round < 5; round += 1) {
-    await runtime.restart("hello");
+    await runtime.restart("hello", { zygote: false });
     const answers = Array.from({ length: 20 }, () => text("hello"));
     for (const { pid } of zygotesOf(warden)) process.kill(pid, "SIGKILL");
     t.deepEqual(new Set(await Promise.all(answers)), new Set(["hello"]));
@@ -52,7 +68,7 @@ test("zygotes beyond their memory are let go of, and started again when they are
   for (const name of names) await deploy(name, hello);
   await until("one is left", () => zygotesOf(warden).length === 1);
   for (const name of [...names, ...names]) {
-    await runtime.restart(name);
+    await runtime.restart(name, { zygote: false });
     t.is(await text(name), "hello");
   }
   t.true(zygotesOf(warden).length <= 2, "the one in use, and one that is about to end");

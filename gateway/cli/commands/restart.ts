@@ -5,18 +5,25 @@ import type { Command } from "commander";
 import { contextOf, functionPath, withExamples } from "../context.ts";
 
 export function configure(command: Command): void {
-  command.argument("<name>", "the function").action(async (name: string) => restart(name, command));
+  command
+    .argument("<name>", "the function")
+    .option("--zygote", "also replace the process that its instances are forked from")
+    .action(async (name: string, options: RestartOptions) => restart(name, options, command));
   withExamples(command, [
     ["tsfn restart hello", "the next call starts afresh"],
-    ["tsfn restart hello --json", "say so as JSON"],
+    ["tsfn restart hello --zygote", "its code is loaded afresh, too"],
     ["tsfn restart hello && time tsfn invoke hello", "see what a cold start takes"],
   ]);
 }
 
-async function restart(name: string, command: Command): Promise<void> {
+interface RestartOptions {
+  readonly zygote?: boolean;
+}
+
+async function restart(name: string, { zygote = false }: RestartOptions, command: Command): Promise<void> {
   const { output, client } = contextOf(command);
-  await client().json<void>({ method: "POST", path: functionPath(name, "/restart") });
-  output.document({ name, restarted: true });
+  await client().json<void>({ method: "POST", path: functionPath(name, `/restart?zygote=${zygote}`) });
+  output.document({ name, restarted: true, zygote });
   output.line(name);
-  output.note("Its instances are retired; the next call is a cold start.");
+  output.note(`Its instances ${zygote ? "and its zygote " : ""}are retired; the next call is a cold start.`);
 }
