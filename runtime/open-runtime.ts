@@ -11,7 +11,7 @@ import { startInstance } from "./instance/index.ts";
 import { ensureBaseLayers, openLayerStore } from "./layers/index.ts";
 import { defaultLogLimits, openLogStore } from "./logs/index.ts";
 import { createObserverHub, type ObserverHub } from "./observer.ts";
-import { Budget, Pool, type PoolParts, Pools } from "./pool/index.ts";
+import { Budget, capacityOf, openFilesLimit, Pool, type PoolParts, Pools } from "./pool/index.ts";
 import { createRuntime } from "./runtime.ts";
 import { createSandboxPool, type SandboxFactory } from "./sandbox/index.ts";
 import type { Runtime, RuntimeObserver } from "./surface.ts";
@@ -52,7 +52,7 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
     forker,
     startInstance,
     startTimeoutMs,
-    budget: new Budget(budgetLimits(settings.maxInstances), now),
+    budget: new Budget(budgetLimits(settings, await openFilesLimit()), now),
     lineLimits: { maxWaiting: settings.maxWaiting, maxWaitingBytes: settings.maxWaitingBytes },
     log: (line) => logs.append(line),
     events: hub,
@@ -83,8 +83,8 @@ async function openLayers(dirs: Dirs, durability: Settings["durability"]) {
 /** The catalog that did not open needs no closing; its error is the one thrown, or came second. */
 function ignoreSecondFailure(): void {}
 
-function budgetLimits(maxInstances: number) {
-  return { maxInstances, maxStarting: 2 * availableParallelism(), patienceMs };
+function budgetLimits(settings: RuntimeOptions["settings"], openFiles: number) {
+  return { ...capacityOf(settings, openFiles), maxStarting: 2 * availableParallelism(), patienceMs };
 }
 
 interface Dirs {

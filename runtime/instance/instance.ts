@@ -20,6 +20,8 @@ export interface Instance {
   readonly state: InstanceState;
   /** Invocations handed over and not yet settled. */
   readonly inFlight: number;
+  /** Since when its writable layer is being swapped, `performance.now()`; null when it is not. */
+  readonly resettingSinceMs: number | null;
   /** Invocations settled since the start. */
   readonly served: number;
   /** `performance.now()` of the start, milliseconds. */

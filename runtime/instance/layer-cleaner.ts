@@ -2,6 +2,7 @@
 // it was written to, steps into it. Off every answer's path: the answer has left when this begins.
 
 import type { Sandbox } from "../sandbox/index.ts";
+import { now } from "../trace.ts";
 
 /** How long a guest with nothing in flight may take to answer; one that is busy with itself is no use to anybody. */
 const enterTimeoutMs = 2_000;
@@ -17,6 +18,7 @@ export class LayerCleaner {
   readonly #parts: CleanerParts;
   #isDirty = false;
   #running: Promise<void> | null = null;
+  #runningSinceMs: number | null = null;
   #entered = Promise.withResolvers<void>();
 
   constructor(parts: CleanerParts) {
@@ -32,6 +34,11 @@ export class LayerCleaner {
     return this.#running;
   }
 
+  /** On the clock of trace.ts; null when none is under way. */
+  get runningSinceMs(): number | null {
+    return this.#runningSinceMs;
+  }
+
   written(): void {
     this.#isDirty = true;
   }
@@ -42,12 +49,14 @@ export class LayerCleaner {
 
   /** Resolves when the layer is fresh or the process is gone. @throws TsfnError SANDBOX_FAILED, or Error of a late guest */
   async clean(): Promise<void> {
+    this.#runningSinceMs = now();
     const cleaning = this.#clean();
     this.#running = cleaning.catch(() => undefined);
     try {
       await cleaning;
     } finally {
       this.#running = null;
+      this.#runningSinceMs = null;
     }
   }
 

@@ -90,6 +90,10 @@ export class LiveInstance implements Instance {
     return this.#flights.size;
   }
 
+  get resettingSinceMs(): number | null {
+    return this.#layer.runningSinceMs;
+  }
+
   get served(): number {
     return this.#flights.landed;
   }

@@ -1,8 +1,9 @@
 // The machine's share of instances, over all pools: how many there may be, how many may start at the same time, and who
 // is next. Fair by need: whoever holds the fewest goes first, and a full machine lets go of the longest idle instance.
 
-export interface BudgetLimits {
-  readonly maxInstances: number;
+import type { Capacity } from "./capacity.ts";
+
+export interface BudgetLimits extends Capacity {
   /** Starts at the same time over all functions: they are CPU work, so more of them only makes each slower. */
   readonly maxStarting: number;
   /** How long a pool with nothing waits on a full, busy machine before another one must let go of an instance. */
@@ -55,6 +56,11 @@ export class Budget {
 
   get isFull(): boolean {
     return this.#held >= this.#limits.maxInstances;
+  }
+
+  /** What keeps it from holding more, once it is full. */
+  get capacity(): Capacity {
+    return this.#limits;
   }
 
   join(member: BudgetMember): void {

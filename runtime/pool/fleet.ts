@@ -6,8 +6,9 @@ import type { InvocationReport } from "../instance/index.ts";
 import { now } from "../trace.ts";
 import type { Budget, BudgetMember } from "./budget.ts";
 import { CrashLoop } from "./crash-loop.ts";
+import { type SlotsView, viewOf } from "./fleet-view.ts";
 import { type LaunchParts, launch, type SlotOwner, slotFor } from "./launch.ts";
-import { maxBackoffMs, retireCount, smooth, spareInstances, startsWanted } from "./policy.ts";
+import { maxBackoffMs, retireCount, smooth, spareInstances, startsWanted, usableOf } from "./policy.ts";
 import { FreeSlots, isLive, type LiveSlot, type Slot } from "./slot.ts";
 import { Timers } from "./timers.ts";
 
@@ -251,15 +252,9 @@ export class Fleet {
     return isInUse && !this.#parts.budget.isFull ? spareInstances : 0;
   }
 
-  #view(): { readonly starting: number; readonly busyMs: readonly number[]; readonly min: number } {
-    const usable = this.#usable();
-    const ready = usable.filter(({ phase }) => phase === "ready");
-    const atMs = now();
-    return {
-      starting: usable.length - ready.length,
-      busyMs: ready.map((slot) => (slot.inFlight > 0 ? atMs - slot.progressAtMs : 0)),
-      min: this.#phase === "open" ? this.#parts.version.manifest.scaling.min : 0,
-    };
+  #view(): SlotsView & { readonly min: number } {
+    const min = this.#phase === "open" ? this.#parts.version.manifest.scaling.min : 0;
+    return { ...viewOf(this.#usable(), now()), min };
   }
 
   /** Slots that serve, or will serve, those waiting. */
@@ -270,8 +265,8 @@ export class Fleet {
 
   /** The longest idle instance, if the fleet can do without it. */
   #spare(): LiveSlot | undefined {
-    const { starting, busyMs, min } = this.#view();
-    return starting + busyMs.length > min ? this.#free.idle()[0] : undefined;
+    const view = this.#view();
+    return usableOf(view) > view.min ? this.#free.idle()[0] : undefined;
   }
 
   #retireExpired(): void {

@@ -8,6 +8,8 @@ export interface PoolView {
   readonly starting: number;
   /** For each instance that takes invocations: how long it has worked without finishing one; 0 when idle. */
   readonly busyMs: readonly number[];
+  /** For each instance that has finished its work and is getting a fresh writable layer: for how long. */
+  readonly resettingMs: readonly number[];
   /** Every instance that is not gone yet: starting, taking invocations, or finishing. */
   readonly held: number;
   /** Invocations one instance runs at the same time. */
@@ -30,7 +32,7 @@ export interface PoolView {
  * that drains in a millisecond, and a line behind slow invocations does not wait for them.
  */
 export function startsWanted(view: PoolView): number {
-  const usable = view.starting + view.busyMs.length;
+  const usable = usableOf(view);
   const forMin = view.min - usable;
   const forLine = startsForLine(view) - view.starting;
   return Math.max(0, Math.min(Math.max(forMin, forLine), view.max - view.held));
@@ -39,12 +41,24 @@ export function startsWanted(view: PoolView): number {
 /** How many idle instances have outlived their use, given how long each has been idle. */
 export function retireCount(
   idleMs: readonly number[],
-  view: Pick<PoolView, "starting" | "busyMs" | "min"> & { readonly idleTimeoutMs: number },
+  view: Pick<PoolView, "starting" | "busyMs" | "resettingMs" | "min"> & { readonly idleTimeoutMs: number },
 ): number {
   const expired = idleMs.filter((ms) => ms >= view.idleTimeoutMs).length;
-  const spare = view.starting + view.busyMs.length - view.min;
+  const spare = usableOf(view) - view.min;
   return Math.max(0, Math.min(expired, spare));
 }
+
+/** Instances that serve, or will serve, those waiting. */
+export function usableOf({
+  starting,
+  busyMs,
+  resettingMs,
+}: Pick<PoolView, "starting" | "busyMs" | "resettingMs">): number {
+  return starting + busyMs.length + resettingMs.length;
+}
+
+/** How long the swap of a writable layer usually takes: not worth a start, unless it has lasted as long as one. */
+const resetMs = 1;
 
 /** How many single-use instances a function in use holds ready. */
 export const spareInstances = 2;
@@ -76,7 +90,9 @@ function startsForLine(view: PoolView): number {
   const serviceMs = Math.max(view.serviceMs ?? view.startMs, 0.01);
   // Whoever has worked longer than usual is expected to take that long again.
   const perMs = view.busyMs.reduce((sum, ms) => sum + view.concurrency / Math.max(serviceMs, ms), 0);
-  const left = view.waiting - perMs * view.startMs;
+  // The first round of these is over when the layer is there, however long the invocations themselves take.
+  const fresh = view.resettingMs.reduce((sum, ms) => sum + Math.min(1, view.startMs / Math.max(resetMs, ms)), 0);
+  const left = view.waiting - fresh * view.concurrency - perMs * view.startMs;
   const roundsOfAStart = Math.max(1, view.startMs / serviceMs);
   return left <= 0 ? 0 : Math.ceil(left / (view.concurrency * roundsOfAStart));
 }

@@ -6,7 +6,7 @@ import type { Answer, Invocation } from "../invocation.ts";
 import { endSpan, now } from "../trace.ts";
 import { type Estimates, Fleet, type FleetParts } from "./fleet.ts";
 import type { LiveSlot, Slot } from "./slot.ts";
-import { type LineLimits, WaitingLine } from "./waiting-line.ts";
+import { type LineLimits, type Shortage, WaitingLine } from "./waiting-line.ts";
 
 export interface PoolParts extends FleetParts {
   readonly lineLimits: LineLimits;
@@ -35,7 +35,7 @@ export class Pool {
     const { manifest } = parts.version;
     const refused = (invocation: Invocation, reason: unknown) => this.#reportRefusal(invocation, reason);
     this.#line = new WaitingLine(
-      { ...this.#subject(), timeoutMs: manifest.limits.timeoutMs, refused },
+      { ...this.#subject(), timeoutMs: manifest.limits.timeoutMs, refused, shortage: () => this.#shortage() },
       parts.lineLimits,
     );
     this.#fleet = new Fleet(parts, {
@@ -158,6 +158,18 @@ export class Pool {
     // The cause may quote the function's own error; that is for its logs, where launch.ts wrote it.
     const message = `${this.#name()} did not start (${cause.code})`;
     return new TsfnError("STARTUP_FAILED", message, { ...this.#subject(), retryAfterS, cause });
+  }
+
+  #shortage(): Shortage {
+    const { max } = this.version.manifest.scaling;
+    if (this.slots.size >= max) {
+      return {
+        bound: `all ${max} instances it may have are busy or starting (scaling.max)`,
+        hint: "Retry later, or raise scaling.max in tsfn.json",
+      };
+    }
+    const { budget } = this.#parts;
+    return budget.isFull ? budget.capacity : { bound: "none could be started in time", hint: "Retry later" };
   }
 
   #name(): string {

@@ -10,12 +10,20 @@ export interface LineLimits {
   readonly maxWaitingBytes: number;
 }
 
+/** What there is too little of, and what to do about it. */
+export interface Shortage {
+  readonly bound: string;
+  readonly hint: string;
+}
+
 /** Names whom the line is for, in errors. */
 export interface LineOwner {
   readonly function: string;
   readonly version: number;
   /** How long an invocation waits at most. */
   readonly timeoutMs: number;
+  /** Why nobody was served, asked when somebody has waited too long. */
+  shortage(): Shortage;
   /** Told of every invocation that leaves without an instance, before its caller is. */
   refused(invocation: Invocation, reason: unknown): void;
 }
@@ -122,12 +130,14 @@ export class WaitingLine {
 
   #tooLate(entry: Entry): TsfnError {
     const waitedMs = Math.round(entry.deadlineMs - entry.enqueuedAtMs);
-    const message = `${this.#owner.function}@${this.#owner.version} had no free instance within ${waitedMs} ms`;
-    return this.#error("NO_CAPACITY", message);
+    const { bound, hint } = this.#owner.shortage();
+    const who = `${this.#owner.function}@${this.#owner.version}`;
+    return this.#error("NO_CAPACITY", `${who} had no free instance within ${waitedMs} ms: ${bound}`, hint);
   }
 
-  #error(code: "CONCURRENCY_LIMIT" | "NO_CAPACITY", message: string): TsfnError {
-    const fields: ErrorFields = { function: this.#owner.function, version: this.#owner.version, retryAfterS: 1 };
+  #error(code: "CONCURRENCY_LIMIT" | "NO_CAPACITY", message: string, hint?: string): TsfnError {
+    const owner = { function: this.#owner.function, version: this.#owner.version };
+    const fields: ErrorFields = { ...owner, retryAfterS: 1, ...(hint !== undefined && { hint }) };
     return new TsfnError(code, message, fields);
   }
 }

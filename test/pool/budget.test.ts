@@ -61,7 +61,7 @@ class Wanting implements BudgetMember {
 
 let clockMs = 0;
 const newBudget = (limits: Partial<BudgetLimits> = {}): Budget =>
-  new Budget({ maxInstances: 10, maxStarting: 4, patienceMs: 100, ...limits }, () => clockMs);
+  new Budget({ maxInstances: 10, bound: "", hint: "", maxStarting: 4, patienceMs: 100, ...limits }, () => clockMs);
 
 test("no more start at the same time than may, and the next starts when one has ended", (t) => {
   const pool = new Wanting(newBudget({ maxStarting: 2 }));

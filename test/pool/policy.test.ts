@@ -16,6 +16,7 @@ const quiet: PoolView = {
   waiting: 0,
   starting: 0,
   busyMs: [],
+  resettingMs: [],
   held: 0,
   concurrency: 1,
   singleUse: false,
@@ -33,6 +34,7 @@ const views: fc.Arbitrary<PoolView> = fc
     waiting: fc.nat(5_000),
     starting: fc.nat(50),
     busyMs: fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { maxLength: 50 }),
+    resettingMs: fc.array(fc.double({ min: 0, max: 1e4, noNaN: true }), { maxLength: 10 }),
     leaving: fc.nat(20),
     concurrency: fc.integer({ min: 1, max: 1_000 }),
     singleUse: fc.boolean(),
@@ -44,7 +46,7 @@ const views: fc.Arbitrary<PoolView> = fc
   })
   .map(({ leaving, spread, ...view }) => ({
     ...view,
-    held: view.starting + view.busyMs.length + leaving,
+    held: view.starting + view.busyMs.length + view.resettingMs.length + leaving,
     max: Math.max(1, view.min + spread),
   }));
 
@@ -62,7 +64,7 @@ test("never more instances than max exist, and the answer is a whole number", (t
 test("an invocation that waits while no instance exists or starts gets one", (t) => {
   fc.assert(
     fc.property(views, (view) => {
-      const lonely = { ...view, waiting: Math.max(1, view.waiting), starting: 0, busyMs: [], held: 0 };
+      const lonely = { ...view, waiting: Math.max(1, view.waiting), starting: 0, busyMs: [], resettingMs: [], held: 0 };
       t.true(startsWanted(lonely) >= 1);
     }),
   );
@@ -105,6 +107,15 @@ test("an invocation that runs far longer than usual is not counted on", (t) => {
   t.is(startsWanted({ ...view, busyMs: [200] }), 1);
 });
 
+test("an instance that is getting a fresh layer is waited for, however long its invocations take", (t) => {
+  const view = { ...quiet, serviceMs: 1_000, startMs: 10, held: 1, waiting: 1 };
+  t.is(startsWanted({ ...view, busyMs: [0.5] }), 1, "it will not be free before a start has ended");
+  t.is(startsWanted({ ...view, resettingMs: [0.5] }), 0);
+  t.is(startsWanted({ ...view, resettingMs: [0.5], waiting: 2 }), 1, "it has room for one only");
+  t.is(startsWanted({ ...view, resettingMs: [50] }), 1, "this swap hangs");
+  t.is(startsWanted({ ...view, resettingMs: [0.5], min: 1, waiting: 0 }), 0, "it counts as one of min");
+});
+
 test("an instance for one invocation only serves nobody else in the line", (t) => {
   t.is(startsWanted({ ...quiet, singleUse: true, serviceMs: 1, waiting: 7, busyMs: [], held: 3 }), 7);
   t.is(startsWanted({ ...quiet, singleUse: true, serviceMs: 1, waiting: 7, starting: 5, held: 8 }), 2);
@@ -124,7 +135,7 @@ test("more waiting never asks for fewer starts", (t) => {
 });
 
 test("only instances idle past the timeout are retired, and never below min", (t) => {
-  const view = { starting: 0, busyMs: [0, 0, 0, 12], min: 2, idleTimeoutMs: 1_000 };
+  const view = { starting: 0, busyMs: [0, 0, 12], resettingMs: [1], min: 2, idleTimeoutMs: 1_000 };
   t.is(retireCount([5_000, 2_000, 10], view), 2);
   t.is(retireCount([5_000, 2_000, 1_500], view), 2);
   t.is(retireCount([5_000, 20, 10], view), 1);

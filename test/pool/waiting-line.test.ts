@@ -15,6 +15,7 @@ function newLine({ maxWaiting = 100, maxWaitingBytes = 1_000_000, timeoutMs = 60
     function: "hello",
     version: 3,
     timeoutMs,
+    shortage: () => ({ bound: "all 4 are busy", hint: "raise it" }),
     refused: (invocation: Invocation, reason: unknown) => refused.push([invocation, reason]),
   };
   const line = new WaitingLine(owner, { maxWaiting, maxWaitingBytes });

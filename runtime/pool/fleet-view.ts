@@ -1,0 +1,20 @@
+// What a fleet's slots come to, as policy.ts wants to see it.
+
+import type { PoolView } from "./policy.ts";
+import type { Slot } from "./slot.ts";
+
+export type SlotsView = Pick<PoolView, "starting" | "busyMs" | "resettingMs">;
+
+/** Of those slots that serve, or will serve, those waiting. */
+export function viewOf(usable: readonly Slot[], atMs: number): SlotsView {
+  const busyMs: number[] = [];
+  const resettingMs: number[] = [];
+  let starting = 0;
+  for (const { phase, instance, inFlight, progressAtMs } of usable) {
+    const sinceMs = instance?.resettingSinceMs ?? null;
+    if (phase !== "ready") starting += 1;
+    else if (sinceMs !== null) resettingMs.push(atMs - sinceMs);
+    else busyMs.push(inFlight > 0 ? atMs - progressAtMs : 0);
+  }
+  return { starting, busyMs, resettingMs };
+}
