@@ -2,13 +2,12 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundleFunction, loadSource } from "../runtime/catalog/index.ts";
 import { now } from "../runtime/trace.ts";
 import { type CpuMeter, createCpuMeter } from "./cpu-meter.ts";
 import { getFirstByte, requireStatus } from "./first-byte.ts";
+import { writeBundle } from "./peers/bundle.ts";
+import { makePlace } from "./place.ts";
 
 export interface BareNodes {
   readonly meter: CpuMeter;
@@ -25,13 +24,8 @@ export interface BareNode {
 
 /** @param directory of the function to serve */
 export async function prepareBareNodes(owner: AsyncDisposableStack, directory: string): Promise<BareNodes> {
-  const place = mkdtempSync(join(tmpdir(), "tsfn-bench-"));
-  owner.defer(() => rmSync(place, { recursive: true }));
-  const bundle = await bundleFunction(await loadSource(directory, {}));
-  const entry = bundle.files.find((file) => file.path === "index.mjs");
-  if (entry === undefined) throw new Error(`the bundle of ${directory} has no index.mjs`);
-  const path = join(place, "index.mjs");
-  writeFileSync(path, entry.content);
+  const path = join(makePlace(owner), "index.mjs");
+  await writeBundle(directory, path);
   const meter = createCpuMeter("bare");
   owner.defer(() => meter.remove());
   return { meter, spawn: () => spawnOne(meter, path) };

@@ -4,6 +4,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cgroupMounts, cgroupName } from "../test/support/cgroups.ts";
+import { ownName } from "./place.ts";
 
 export interface CpuMeter {
   /** Runs `start` inside the group, so that whatever it spawns is counted. */
@@ -16,7 +17,7 @@ export interface CpuMeter {
 
 export function createCpuMeter(name: string): CpuMeter {
   const tree = v2Tree();
-  const directory = join(tree, `tsfn-bench-${process.pid}-${name}`);
+  const directory = join(tree, ownName(name));
   const home = join(tree, /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/");
   mkdirSync(directory);
   const enter = (group: string) => writeFileSync(join(group, "cgroup.procs"), String(process.pid));

@@ -1,7 +1,7 @@
 // The server under measurement, with its meters: deploys variants of the examples, waits until nothing of one runs any
 // more and everything behind the scenes is quiet, and calls it cold.
 
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -15,6 +15,7 @@ import { createCpuMeter, readSandboxesUs } from "./cpu-meter.ts";
 import { getFirstByte, isCold, requireStatus } from "./first-byte.ts";
 import type { FloorModel } from "./floor.ts";
 import { footprintOf } from "./footprint.ts";
+import { makePlace } from "./place.ts";
 
 export interface Tsfn {
   readonly server: Server;
@@ -45,7 +46,7 @@ export async function startTsfn(owner: AsyncDisposableStack, flags: readonly str
   const meter = createCpuMeter("server");
   owner.defer(() => meter.remove());
   const server = await meter.within(() =>
-    startServer({ teardown: (undo) => owner.defer(async () => void (await undo())) }, { flags }),
+    startServer({ teardown: (undo) => owner.defer(async () => void (await undo())) }, { flags, base: placeFor(owner) }),
   );
   const port = () => Number(new URL(server.url()).port);
   const readCpuUs = () => meter.read() + readSandboxesUs(server.dataDir);
@@ -78,6 +79,13 @@ export async function startTsfn(owner: AsyncDisposableStack, flags: readonly str
       };
     },
   };
+}
+
+/** The server's own user passes through it. */
+function placeFor(owner: AsyncDisposableStack): string {
+  const place = makePlace(owner);
+  chmodSync(place, 0o711);
+  return place;
 }
 
 /** Sandboxes are made ahead and taken down in the background; a figure must not pay for its neighbour's. */
