@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { now } from "../runtime/trace.ts";
 import { type CpuMeter, createCpuMeter } from "./cpu-meter.ts";
 import { getFirstByte, requireStatus } from "./first-byte.ts";
-import { writeBundle } from "./peers/bundle.ts";
+import { writeServed } from "./peers/served.ts";
 import { makePlace } from "./place.ts";
 
 export interface BareNodes {
@@ -24,21 +24,18 @@ export interface BareNode {
 
 /** @param directory of the function to serve */
 export async function prepareBareNodes(owner: AsyncDisposableStack, directory: string): Promise<BareNodes> {
-  const path = join(makePlace(owner), "index.mjs");
-  await writeBundle(directory, path);
+  const place = makePlace(owner);
+  await writeServed(directory, place);
   const meter = createCpuMeter("bare");
   owner.defer(() => meter.remove());
-  return { meter, spawn: () => spawnOne(meter, path) };
+  return { meter, spawn: () => spawnOne(meter, place) };
 }
 
-function spawnOne(meter: CpuMeter, bundlePath: string): BareNode {
-  const program = join(import.meta.dirname, "bare-node.js");
+function spawnOne(meter: CpuMeter, place: string): BareNode {
+  const [program, bundle] = [join(place, "server.mjs"), join(place, "index.mjs")];
   const [child, spawnedAtMs] = meter.within(() => {
     const startedAtMs = now();
-    return [
-      spawn(process.execPath, [program, bundlePath], { stdio: ["ignore", "pipe", "inherit"] }),
-      startedAtMs,
-    ] as const;
+    return [spawn(process.execPath, [program, bundle], { stdio: ["ignore", "pipe", "inherit"] }), startedAtMs] as const;
   });
   if (child.pid === undefined) throw new Error(`${process.execPath} did not start`);
   const exited = once(child, "exit");
