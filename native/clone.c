@@ -120,6 +120,10 @@ static int place_descriptors(struct job *job, const struct held *held, struct fa
             return fail(f, "place descriptor", "%d as %d", *from, i);
         fd_close(from);
     }
+    /* Where the zygote has its channel. */
+    if (dup3(job->fds[FORK_TICKETS], GUEST_TICKETS_FD, O_CLOEXEC) < 0)
+        return fail(f, "place descriptor", "%d as %d", job->fds[FORK_TICKETS], GUEST_TICKETS_FD);
+    fd_close(&job->fds[FORK_TICKETS]);
     fd_close(&job->fds[NAMESPACE_MNT]);
     return 0;
 }

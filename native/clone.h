@@ -16,6 +16,7 @@ struct job {
 };
 
 #define MOST_HELD 1024
+/* 0 to 3: the standard ones and the wire. */
 #define STANDARD_FDS 4
 
 /* What the zygote has open. */

@@ -171,6 +171,7 @@ static _Noreturn void be_stage(const struct containment *c, const struct instanc
                                                .wire = guest->wire,
                                                .out = guest->out,
                                                .err = guest->err,
+                                               .tickets = guest->tickets,
                                                .channel = others->channel});
     if (result < 0) report_failure(guest->status, &f);
     _exit(0);
@@ -254,6 +255,7 @@ static int ask_zygote(const struct containment *c, const struct fork_plan *plan,
     fds[FORK_WIRE] = guest->wire;
     fds[FORK_OUT] = guest->out;
     fds[FORK_ERR] = guest->err;
+    fds[FORK_TICKETS] = guest->tickets;
     fds[FORK_STATUS] = guest->status;
     int doors = cgroup_open_doors(&c->cgroups, plan->spec->id, fds + FORK_DOORS, f);
     if (doors < 0) return -1;

@@ -3,6 +3,7 @@
 #include "fds.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +25,20 @@ static int open_socket(int *ours, int *theirs, int type, const char *what, struc
     return 0;
 }
 
+/* Both read it, but each through an open file of its own: flags are the file's, and a process that made
+ * tsfnd's blocking would hold it up for ever. */
+static int open_tickets(int *ours, int *theirs, struct failure *f) {
+    char path[32];
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return fail(f, "make tickets", "pipe2");
+    *theirs = ends[0];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
+    *ours = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (*ours < 0) fail(f, "make tickets", "%s", path);
+    fd_close(&ends[1]);
+    return *ours < 0 ? -1 : 0;
+}
+
 static int open_status(struct instance_ends *ours, struct guest_ends *theirs, enum status_kind kind,
                        struct failure *f) {
     int on = 1;
@@ -42,6 +57,7 @@ int ends_open(struct instance_ends *ours, struct guest_ends *theirs, enum status
     if (open_socket(&ours->wire, &theirs->wire, SOCK_STREAM, "wire", f) < 0) return -1;
     if (open_pipe(&ours->out, &theirs->out, owner, f) < 0) return -1;
     if (open_pipe(&ours->err, &theirs->err, owner, f) < 0) return -1;
+    if (open_tickets(&ours->tickets, &theirs->tickets, f) < 0) return -1;
     return open_status(ours, theirs, kind, f);
 }
 
@@ -50,6 +66,7 @@ void ends_close(struct instance_ends *ours) {
     fd_close(&ours->wire);
     fd_close(&ours->out);
     fd_close(&ours->err);
+    fd_close(&ours->tickets);
 }
 
 void guest_ends_close(struct guest_ends *theirs) {
@@ -57,4 +74,5 @@ void guest_ends_close(struct guest_ends *theirs) {
     fd_close(&theirs->wire);
     fd_close(&theirs->out);
     fd_close(&theirs->err);
+    fd_close(&theirs->tickets);
 }

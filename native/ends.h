@@ -1,5 +1,7 @@
-/* The descriptors between tsfnd and one process in a sandbox: wire, stdout, stderr, and the status over which
- * the warden learns how its start goes. */
+/* The descriptors between tsfnd and one process in a sandbox: wire, stdout, stderr, the tickets, and the
+ * status over which the warden learns how its start goes. Tickets are a pipe with a byte for each invocation
+ * sent ahead of its turn: the process takes one before it begins such an invocation, tsfnd takes one back to
+ * revoke it, and the kernel lets only one of them have it. */
 #ifndef TSFN_ENDS_H
 #define TSFN_ENDS_H
 
@@ -9,16 +11,16 @@
 /* The warden's ends. All close-on-exec. */
 struct instance_ends {
     int status; /* non-blocking; its end is the moment of exec, or of death */
-    int wire, out, err;
+    int wire, out, err, tickets;
 };
 
 /* The other ends, for the process. */
 struct guest_ends {
-    int status, wire, out, err;
+    int status, wire, out, err, tickets;
 };
 
 #define NO_ENDS                                                                                              \
-    { -1, -1, -1, -1 }
+    { -1, -1, -1, -1, -1 }
 
 enum status_kind {
     STATUS_PIPE,  /* from the process to the warden: struct report */

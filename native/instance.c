@@ -27,13 +27,13 @@ static int tell_namespaces(int status, struct failure *f) {
     return 0;
 }
 
-/* The guest knows 0 to 3, and a zygote its channel, 4; the last one is the status, which the exec closes. */
+/* The guest knows 0 to 3, and 4: an instance its tickets, a zygote its channel. The last one is the status,
+ * which the exec closes. */
 static int place_descriptors(const struct instance_fds *fds, int *status, struct failure *f) {
     cleanup_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0) return fail(f, "open /dev/null", "as stdin");
-    int wanted[6] = {null, fds->out, fds->err, fds->wire};
-    int count = 4;
-    if (fds->channel >= 0) wanted[count++] = fds->channel;
+    int wanted[6] = {null, fds->out, fds->err, fds->wire, fds->channel >= 0 ? fds->channel : fds->tickets};
+    int count = 5;
     wanted[count++] = *status;
     if (fds_keep_only(wanted, count, f) < 0) return -1;
     null = -1; /* closed, or another descriptor by now */

@@ -6,7 +6,7 @@
 #include "contain.h"
 
 struct instance_fds {
-    int status, wire, out, err;
+    int status, wire, out, err, tickets;
     int channel; /* a zygote's, -1 for an instance */
 };
 

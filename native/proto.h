@@ -25,7 +25,7 @@
          cgroup path */
 #define PROTO_INSTANCE_START                                                                                 \
     3                      /* string id, list of string argv, list of string NAME=value, string cwd          \
-                              -> u32 pid, u64 pid namespace, u64 time namespace; lane: wire, stdout, stderr */
+                              -> u32 pid, u64 pid namespace, u64 time namespace; lane: wire, stdout, stderr, tickets */
 #define PROTO_LIMITS_SET 4 /* string id, u64 memory bytes, u64 cpu thousandths, u64 pids -> nothing */
 #define PROTO_USAGE                                                                                          \
     5                   /* string id -> u64 cpu us, u64 memory, u64 memory peak, u64 pids, u64 oom kills,    \
@@ -37,7 +37,7 @@
     9 /* string id, string zygote's id, string hostname, list of string digest, u64 memory                   \
          bytes, u64 cpu thousandths, u64 pids, u64 disk bytes, u64 disk inodes, u64 open files               \
          -> u32 pid, u64 pid namespace, u64 time namespace, list of u32 microseconds                         \
-         (PROTO_SPANS of them); lane: wire, stdout, stderr */
+         (PROTO_SPANS of them); lane: wire, stdout, stderr, tickets */
 #define PROTO_LAYER_RESET                                                                                    \
     10 /* string id -> nothing: the writable layer under the running instance is a new one. A                \
           working directory below / stays in the old one until the instance changes it. */

@@ -146,6 +146,7 @@ static void close_ends(struct sandbox *s) {
     fd_close(&s->ends.wire);
     fd_close(&s->ends.out);
     fd_close(&s->ends.err);
+    fd_close(&s->ends.tickets);
 }
 
 void sandbox_start_failed(struct warden *w, struct sandbox *s, const struct failure *f) {
@@ -157,8 +158,8 @@ void sandbox_start_failed(struct warden *w, struct sandbox *s, const struct fail
 void sandbox_reply_started(struct warden *w, struct sandbox *s, const struct writer *spans) {
     struct failure f;
     cleanup_writer struct writer body = {0};
-    const int fds[] = {s->ends.wire, s->ends.out, s->ends.err};
-    if (control_send_fds(w, s->start.request, fds, 3, &f) < 0) return sandbox_start_failed(w, s, &f);
+    const int fds[] = {s->ends.wire, s->ends.out, s->ends.err, s->ends.tickets};
+    if (control_send_fds(w, s->start.request, fds, 4, &f) < 0) return sandbox_start_failed(w, s, &f);
     close_ends(s);
     s->started = s->announced = true;
     write_u32(&body, (uint32_t)s->pid);

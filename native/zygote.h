@@ -14,10 +14,12 @@
 #include <time.h>
 
 #define ZYGOTE_CHANNEL_FD 4
+/* The same number in everything that serves invocations. */
+#define GUEST_TICKETS_FD 4
 
 /* Where the packet's descriptors are: the namespaces in their order, then these, then the doors of the
  * clone's control groups. */
-enum fork_fd { FORK_WIRE = NAMESPACE_COUNT, FORK_OUT, FORK_ERR, FORK_STATUS, FORK_DOORS };
+enum fork_fd { FORK_WIRE = NAMESPACE_COUNT, FORK_OUT, FORK_ERR, FORK_TICKETS, FORK_STATUS, FORK_DOORS };
 #define FORK_MOST_FDS (FORK_DOORS + CGROUP_MOST_TREES)
 
 struct fork_request {

@@ -267,6 +267,7 @@ export class LiveInstance implements Instance {
     // A frame or a line from before its end may arrive after the news of it.
     await this.#output.drain(drainGraceMs, this.#wireClosed.promise);
     this.#peer.close();
+    this.#process.tickets?.close();
     this.#onExit(exit);
     await destroy().catch((error: unknown) => this.#complain("could not be destroyed", error));
     if (this.#known) this.#observer.gone(this, exit);

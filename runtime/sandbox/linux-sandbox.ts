@@ -1,6 +1,7 @@
 // The sandbox contract over the warden, which does the kernel work (native/contain.c). Each object here owns one sandbox
 // of the warden and the descriptors that came with its process.
 
+import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import { Readable } from "node:stream";
@@ -20,6 +21,7 @@ import type {
   SandboxSpec,
   SandboxUsage,
 } from "./sandbox.ts";
+import { pipeTickets } from "./tickets.ts";
 
 export function linuxSandboxes(warden: WardenClient): SandboxFactory {
   return {
@@ -41,6 +43,7 @@ class LinuxSandbox implements Sandbox {
   readonly id: string;
   readonly #warden: WardenClient;
   readonly #made: Made;
+  readonly #takesInvocations: boolean;
   #claim: SandboxClaim;
   #process: { readonly pid: number; readonly pidNamespace: number; readonly timeNamespace: number } | null = null;
 
@@ -48,6 +51,7 @@ class LinuxSandbox implements Sandbox {
     this.id = spec.id;
     this.#warden = warden;
     this.#made = made;
+    this.#takesInvocations = spec.kind !== "zygote";
     this.#claim = spec;
   }
 
@@ -108,12 +112,13 @@ class LinuxSandbox implements Sandbox {
     this.#warden.onExit(this.id, (exit) => exited.resolve(reportOf(exit)));
     const started = await this.#warden.request(request);
     this.#process = started;
-    const [wire = -1, stdout = -1, stderr = -1] = started.descriptors ?? [];
+    const [wire = -1, stdout = -1, stderr = -1, tickets = -1] = started.descriptors ?? [];
     const process = {
       pid: started.pid,
       wire: new Socket({ fd: wire, readable: true, writable: true }),
       stdout: pipeEnd(stdout),
       stderr: pipeEnd(stderr),
+      tickets: this.#takesInvocations ? pipeTickets(tickets) : unused(tickets),
       exited: exited.promise,
     };
     return { process, started };
@@ -130,6 +135,11 @@ function reportOf({ bySignal, status, oomKills, cpuUs, memoryPeakBytes }: Exit):
     cpuUs,
     memoryPeakBytes,
   };
+}
+
+function unused(fd: number): null {
+  closeSync(fd);
+  return null;
 }
 
 /** The reading end of a pipe as a stream that is polled, not read by the thread pool as fs streams are. */

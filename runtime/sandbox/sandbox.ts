@@ -57,8 +57,21 @@ export interface SandboxProcess {
   readonly wire: Socket;
   readonly stdout: Readable;
   readonly stderr: Readable;
+  /** null where invocations cannot be sent ahead. Owned by the caller, who closes them. */
+  readonly tickets: Tickets | null;
   /** Resolves once, when every process of the sandbox is gone; a zygote's, when that is. Never rejects. */
   readonly exited: Promise<ExitReport>;
+}
+
+/**
+ * One for each invocation that was sent to the process ahead of its turn. The process takes a ticket before it begins such
+ * an invocation; taking it back revokes the last one sent. Each can be taken once, whatever the other side does meanwhile.
+ */
+export interface Tickets {
+  give(count: number): void;
+  /** Takes back all that are left, `most` at most; returns how many. */
+  takeBack(most: number): number;
+  close(): void;
 }
 
 /** A process that was forked. */

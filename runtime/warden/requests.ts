@@ -97,7 +97,7 @@ export const requests = {
         .string(program.cwd),
       (body) => ({ pid: body.u32(), pidNamespace: body.u64(), timeNamespace: body.u64() }),
     ),
-    descriptors: 3,
+    descriptors: 4,
   }),
 
   forkInstance: (id: string, zygoteId: string, claim: SandboxClaim): WardenRequest<ForkedProcess> => ({
@@ -107,7 +107,7 @@ export const requests = {
       timeNamespace: body.u64(),
       spans: readSpans(body.list(() => body.u32())),
     })),
-    descriptors: 3,
+    descriptors: 4,
   }),
 
   resetLayer: (id: string): WardenRequest<void> => request(proto.LAYER_RESET, new Writer().string(id), () => undefined),

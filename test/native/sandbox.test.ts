@@ -66,9 +66,21 @@ test("its mounts are the root, /dev, /dev/shm and /proc, and they tell nothing o
   t.false(out.includes(layer));
 });
 
-test("it holds exactly stdin, stdout, stderr and the wire", async (t) => {
+test("it holds exactly stdin, stdout, stderr, the wire and its tickets", async (t) => {
   const { out } = await run(warden, inside("descriptors"));
-  t.is(out, "0 /dev/null\n1 pipe\n2 pipe\n3 socket\n");
+  t.is(out, "0 /dev/null\n1 pipe\n2 pipe\n3 socket\n4 pipe\n");
+});
+
+test("a ticket is taken by one side only: what is taken back is not there for the process", async (t) => {
+  const sandbox = await warden.sandboxes.create(spec());
+  t.teardown(() => sandbox.destroy());
+  const { tickets, wire, stdout } = await sandbox.start(inside("tickets"));
+  t.teardown(() => tickets?.close());
+  tickets?.give(5);
+  t.is(tickets?.takeBack(2), 2);
+  wire.write("!");
+  t.is(await text(stdout), "took 3, then Resource temporarily unavailable\n");
+  t.is(tickets?.takeBack(9), 0);
 });
 
 test("its environment is what was given and nothing else", async (t) => {

@@ -82,7 +82,7 @@ class ProcessSandbox implements Sandbox {
     await once(child, "spawn");
     const { pid, stdout, stderr } = child;
     if (pid === undefined || stdout === null || stderr === null) throw new Error("the child has no pid or no pipes");
-    return { pid, wire: child.stdio[3] as Socket, stdout, stderr, exited: this.#exited };
+    return { pid, wire: child.stdio[3] as Socket, stdout, stderr, tickets: null, exited: this.#exited };
   }
 
   async kill(): Promise<void> {

@@ -143,8 +143,9 @@ export function inside(...args: readonly string[]): Program {
 export async function run(warden: TestWarden, program: Program, of: SandboxSpec = spec()) {
   const sandbox = await warden.sandboxes.create(of);
   try {
-    const { stdout, stderr, wire, exited } = await sandbox.start(program);
+    const { stdout, stderr, wire, tickets, exited } = await sandbox.start(program);
     wire.destroy();
+    tickets?.close();
     const [out, err, exit] = await Promise.all([text(stdout), text(stderr), exited]);
     return { out, err, exit };
   } finally {
