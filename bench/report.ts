@@ -1,91 +1,89 @@
-// How results are shown: the machine, a table with one row per subject, the claims of docs/performance with what was
-// found, and what was and was not timed.
+// What a scenario has found: samples of each subject, claims with their targets, and what the charts are drawn from. The
+// shape is also that of the JSON in a result (report/result.ts), so fields are added to it, never changed.
 
-import type { Machine } from "./machine.ts";
-import { type Ratio, summarize } from "./statistics.ts";
+import { z } from "zod";
 
-export interface Report {
-  readonly title: string;
-  /** The pool, and what was done in advance. */
-  readonly setup: readonly string[];
-  readonly subjects: readonly Subject[];
-  readonly claims: readonly Claim[];
-  readonly notes: readonly string[];
-}
+const text = z.string();
+const texts = z.array(text).readonly();
+const numbers = z.array(z.number()).readonly();
 
+const measure = z
+  .object({
+    name: text,
+    /** An empty one is a plain number. */
+    unit: z.enum(["ms", "µs", "MiB", "KiB", "/s", "s", ""]),
+    /** One for each round, in their order. */
+    samples: numbers,
+    /** Every single value of all rounds with how often it was seen, by ascending value, where samples only sum them up. */
+    counts: z
+      .array(z.tuple([z.number(), z.number()]).readonly())
+      .readonly()
+      .optional(),
+  })
+  .readonly();
+
+const subject = z
+  .object({
+    name: text,
+    /** A floor or a peer: not ours, so what it changes by between two results is the machine. */
+    reference: z.boolean().optional(),
+    measures: z.array(measure).readonly(),
+  })
+  .readonly();
+
+const claim = z
+  .object({
+    /** Begins with the number of its metric: M1, M1b, … (report/metrics.ts). */
+    text,
+    ratio: z.object({ value: z.number(), low: z.number(), high: z.number() }).readonly(),
+    wanted: z.union([z.object({ atMost: z.number() }).readonly(), z.object({ atLeast: z.number() }).readonly()]),
+  })
+  .readonly();
+
+const series = z
+  .object({
+    /** Which chart it belongs to (charts/index.ts). */
+    chart: text,
+    name: text,
+    points: z.array(z.tuple([z.number(), z.number()]).readonly()).readonly(),
+  })
+  .readonly();
+
+const stage = z
+  .object({
+    name: text,
+    by: z.enum(["tsfnd", "warden", "zygote", "clone"]),
+    startMs: z.number(),
+    durationMs: z.number(),
+  })
+  .readonly();
+
+export const reportSchema = z
+  .object({
+    title: text,
+    /** The pool, what was done in advance, what isolates each subject. */
+    setup: texts,
+    subjects: z.array(subject).readonly(),
+    claims: z.array(claim).readonly(),
+    notes: texts,
+    series: z.array(series).readonly().optional(),
+    /** One cold start that was really seen. */
+    coldStart: z
+      .object({ totalMs: z.number(), stages: z.array(stage).readonly() })
+      .readonly()
+      .optional(),
+  })
+  .readonly();
+
+export type Report = z.infer<typeof reportSchema>;
 /** What was measured: tsfn in one of its ways, a peer, or a floor. */
-export interface Subject {
-  readonly name: string;
-  readonly measures: readonly Measure[];
-}
-
-export interface Measure {
-  readonly name: string;
-  readonly unit: "ms" | "µs" | "MiB" | "KiB" | "/s" | "";
-  readonly samples: readonly number[];
-}
-
+export type Subject = z.infer<typeof subject>;
+export type Measure = z.infer<typeof measure>;
 /** A target, as a ratio to something measured in the same run. */
-export interface Claim {
-  readonly text: string;
-  readonly ratio: Ratio;
-  readonly wanted: { readonly atMost: number } | { readonly atLeast: number };
-}
+export type Claim = z.infer<typeof claim>;
+export type Series = z.infer<typeof series>;
+export type Stage = z.infer<typeof stage>;
 
-export function isMet({ ratio, wanted }: Claim): boolean {
+export function isMet({ ratio, wanted }: Pick<Claim, "ratio" | "wanted">): boolean {
   return "atMost" in wanted ? ratio.value <= wanted.atMost : ratio.value >= wanted.atLeast;
-}
-
-export function render(machine: Machine, { title, setup, subjects, claims, notes }: Report): string {
-  const { cpu, cores, memoryGib, kernel, node } = machine;
-  const lines = [
-    title,
-    `${cores} × ${cpu}, ${memoryGib} GiB, Linux ${kernel}, Node ${node}`,
-    ...setup,
-    "",
-    ...table(subjects),
-    "",
-    ...claims.map(sentence),
-    ...notes,
-  ];
-  return `${lines.join("\n")}\n`;
-}
-
-/** One column per measure, in the order of first appearance; a cell is p50 and p99. */
-function table(subjects: readonly Subject[]): string[] {
-  const names = [...new Set(subjects.flatMap(({ measures }) => measures.map(({ name }) => name)))];
-  const width = 3 + Math.max(0, ...subjects.map(({ name }) => name.length));
-  const row = (first: string, cells: readonly string[]) =>
-    `${first.padEnd(width)}${cells.map((cell) => cell.padStart(26)).join("")}`.trimEnd();
-  return [
-    row(
-      "p50 / p99",
-      names.map((name) => name),
-    ),
-    ...subjects.map(({ name, measures }) =>
-      row(
-        name,
-        names.map((column) => cellOf(measures.find((measure) => measure.name === column))),
-      ),
-    ),
-  ];
-}
-
-function cellOf(measure: Measure | undefined): string {
-  if (measure === undefined) return "";
-  const { p50, p99, count } = summarize(measure.samples);
-  const unit = measure.unit === "" ? "" : ` ${measure.unit}`;
-  return count === 1 ? `${digits(p50)}${unit}` : `${digits(p50)} / ${digits(p99)}${unit}`;
-}
-
-function sentence(claim: Claim): string {
-  const { text, ratio, wanted } = claim;
-  const { value, low, high } = ratio;
-  const target = "atMost" in wanted ? `at most ${wanted.atMost}` : `at least ${wanted.atLeast}`;
-  return `${isMet(claim) ? "met   " : "missed"} ${text}: ${digits(value)} (${digits(low)}…${digits(high)}), wanted ${target}`;
-}
-
-/** Three significant ones are all that a shared machine is good for. */
-function digits(value: number): string {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(value >= 1_000 ? 4 : 3))) : "none";
 }

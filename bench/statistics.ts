@@ -1,6 +1,8 @@
 // What a list of samples says: percentiles, and the ratio of two medians with its interval. Single figures lie on a
 // shared machine, so nothing here is reported without its spread.
 
+const resamples = 2_000;
+
 export interface Summary {
   readonly count: number;
   readonly p50: number;
@@ -9,11 +11,14 @@ export interface Summary {
   readonly max: number;
 }
 
-export interface Ratio {
-  readonly value: number;
-  /** 95 % interval, by resampling both sides. */
+/** 95 %, by resampling. */
+export interface Interval {
   readonly low: number;
   readonly high: number;
+}
+
+export interface Ratio extends Interval {
+  readonly value: number;
 }
 
 /** So many samples of each value, by ascending value. */
@@ -32,14 +37,21 @@ export function summarize(samples: readonly number[]): Summary {
 
 /** Of the medians: `numerator` took so many times as much as `denominator`. */
 export function medianRatio(numerator: readonly number[], denominator: readonly number[]): Ratio {
-  const resampled = ascending(
-    Array.from({ length: 2_000 }, () => median(resample(numerator)) / median(resample(denominator))),
-  );
   return {
     value: median(numerator) / median(denominator),
-    low: percentile(resampled, 0.025),
-    high: percentile(resampled, 0.975),
+    ...bootstrap((random) => median(resample(numerator, random)) / median(resample(denominator, random))),
   };
+}
+
+export function medianInterval(samples: readonly number[]): Interval {
+  return bootstrap((random) => median(resample(samples, random)));
+}
+
+function bootstrap(draw: (random: () => number) => number): Interval {
+  // The same samples always have the same interval, so that a report can be made again.
+  const random = createRandom();
+  const drawn = ascending(Array.from({ length: resamples }, () => draw(random)));
+  return { low: percentile(drawn, 0.025), high: percentile(drawn, 0.975) };
 }
 
 /** Nearest rank: always a sample that was really seen. */
@@ -64,12 +76,23 @@ export function percentileOfCounts(counts: Counts, fraction: number): number {
   return Number.NaN;
 }
 
-function median(samples: readonly number[]): number {
+export function median(samples: readonly number[]): number {
   return percentile(ascending(samples), 0.5);
 }
 
-function resample(samples: readonly number[]): number[] {
-  return samples.map(() => samples[Math.floor(Math.random() * samples.length)] ?? Number.NaN);
+function resample(samples: readonly number[], random: () => number): number[] {
+  return samples.map(() => samples[Math.floor(random() * samples.length)] ?? Number.NaN);
+}
+
+/** mulberry32, by Tommy Ettinger: good enough to draw samples, and starts anew each time. */
+function createRandom(): () => number {
+  let state = 0x9e3779b9;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
 
 function ascending(samples: readonly number[]): number[] {

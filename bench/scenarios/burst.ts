@@ -7,7 +7,7 @@ import { type BareNodes, prepareBareNodes } from "../bare-node.ts";
 import { type Floor, startFloor } from "../floor.ts";
 import { holdCalls } from "../held-calls.ts";
 import type { Claim, Report, Subject } from "../report.ts";
-import type { ScenarioOptions } from "../run.ts";
+import type { ScenarioOptions } from "../scenario.ts";
 import { medianRatio } from "../statistics.ts";
 import { goneAtOnce, modelOf, startTsfn, type Tsfn, untilQuiet } from "../tsfn.ts";
 
@@ -17,8 +17,7 @@ const floorRounds = 10;
 /** Longer than any burst takes; the callers hang up before. */
 const holdMs = 60_000;
 
-export async function runBurst({ rounds, quick }: ScenarioOptions): Promise<Report> {
-  await using owner = new AsyncDisposableStack();
+export async function runBurst({ rounds, quick, owner }: ScenarioOptions): Promise<Report> {
   const tsfn = await startTsfn(owner, ["--max-instances", "600"]);
   const scaling = { ...goneAtOnce.scaling, max: 600 };
   await tsfn.deploy("hold", "hold", { prefork: "function", scaling });

@@ -10,7 +10,7 @@ import { entriesOf, processTree, readProc } from "../../test/support/processes.t
 import { startFloor } from "../floor.ts";
 import { callAgainAndAgain } from "../keep-alive-callers.ts";
 import type { Report } from "../report.ts";
-import type { ScenarioOptions } from "../run.ts";
+import type { ScenarioOptions } from "../scenario.ts";
 import { medianRatio } from "../statistics.ts";
 import { modelOf, startTsfn, type Tsfn, untilQuiet } from "../tsfn.ts";
 
@@ -24,8 +24,7 @@ const warmUpMs = 2_000;
 const callers = 4;
 
 /** `rounds` are seconds. */
-export async function runChurn({ rounds: seconds }: ScenarioOptions): Promise<Report> {
-  await using owner = new AsyncDisposableStack();
+export async function runChurn({ rounds: seconds, owner }: ScenarioOptions): Promise<Report> {
   const tsfn = await startTsfn(owner);
   await tsfn.deploy("count", "count", { reuse: "never", prefork: "function" });
   await tsfn.deploy("hello", "hello-model", { prefork: "function" });
@@ -59,6 +58,7 @@ export async function runChurn({ rounds: seconds }: ScenarioOptions): Promise<Re
       },
       {
         name: `L3, ${availableParallelism()} cores`,
+        reference: true,
         measures: [
           { name: "calls", unit: "/s", samples: most },
           { name: "cpu of one", unit: "ms", samples: floorCpuMs },

@@ -1,16 +1,15 @@
 // M1 and M1b: cold start of functions/hello, last request byte → first response byte, with no instance alive, in each way
 // tsfn has to start one; against a bare `node` that serves the same bundle and against the floors.
 
-import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { example } from "../../test/support/function-directory.ts";
 import { prepareBareNodes } from "../bare-node.ts";
+import { arrange } from "../charts/waterfall.ts";
 import { startFloor } from "../floor.ts";
 import type { Claim, Measure, Report, Subject } from "../report.ts";
-import type { ScenarioOptions } from "../run.ts";
+import type { ScenarioOptions } from "../scenario.ts";
 import { medianRatio, summarize } from "../statistics.ts";
 import { goneAtOnce, modelOf, startTsfn, type Tsfn, zygotesOf } from "../tsfn.ts";
-import { arrange, drawWaterfall } from "../waterfall.ts";
 
 interface Round {
   /** Milliseconds by measure. */
@@ -27,8 +26,7 @@ const ways = new Map([
   ["exec", "none"],
 ]);
 
-export async function runCold({ rounds, picture }: ScenarioOptions): Promise<Report> {
-  await using owner = new AsyncDisposableStack();
+export async function runCold({ rounds, owner }: ScenarioOptions): Promise<Report> {
   const tsfn = await startTsfn(owner);
   const contenders = new Map<string, Contender>();
   for (const [way, prefork] of ways) {
@@ -57,7 +55,6 @@ export async function runCold({ rounds, picture }: ScenarioOptions): Promise<Rep
       return measured({ wall: wallMs, cpu: cpuMs, ...(name === "L3" && ofSandbox) });
     });
   const samples = await takeTurns(contenders, rounds);
-  if (picture !== undefined) writeFileSync(picture, draw(samples.get("function zygote") ?? []));
   return {
     title: `cold start of functions/hello, ${rounds} rounds in turns, ${warmUpRounds} before them dropped`,
     setup: [
@@ -73,6 +70,7 @@ export async function runCold({ rounds, picture }: ScenarioOptions): Promise<Rep
       "      and taken down afterwards. Bare node: spawn to first byte, same Node, same bundle, no isolation. L3 includes its",
       "      teardown. The cpu of L1 and L2 is that of one round; L5 is one of a thousand trips.",
     ],
+    coldStart: medianStart(samples.get("function zygote") ?? []),
   };
 }
 
@@ -111,13 +109,12 @@ function stagesOf(taken: readonly Round[]): string {
     .join(", ");
 }
 
-/** Of the median round: an average of many would be a cold start that never was. */
-function draw(taken: readonly Round[]): string {
+/** The median round: an average of many would be a cold start that never was. */
+function medianStart(taken: readonly Round[]): NonNullable<Report["coldStart"]> {
   const sorted = taken.toSorted((a, b) => wallOf(a) - wallOf(b));
   const median = sorted[Math.floor(sorted.length / 2)];
   if (median === undefined) throw new Error("there is no cold start to draw");
-  const title = `One cold start of functions/hello from its zygote: ${wallOf(median).toFixed(1)} ms to the first byte`;
-  return drawWaterfall(title, arrange(median.stages, wallOf(median)), wallOf(median));
+  return { totalMs: wallOf(median), stages: arrange(median.stages, wallOf(median)) };
 }
 
 function wallOf({ measures }: Round): number {
@@ -128,6 +125,7 @@ function subjectOf(name: string, taken: readonly Round[]): Subject {
   const measures = new Set(taken.flatMap((round) => Object.keys(round.measures)));
   return {
     name,
+    reference: !ways.has(name),
     measures: [...measures].map((measure): Measure => {
       const samples = taken.flatMap((round) => round.measures[measure] ?? []);
       return name === "L5"

@@ -10,8 +10,8 @@ import { prepareBareNodes } from "../bare-node.ts";
 import { type Footprint, footprintOf } from "../footprint.ts";
 import { holdCalls } from "../held-calls.ts";
 import type { Measure, Report } from "../report.ts";
-import type { ScenarioOptions } from "../run.ts";
-import { medianRatio } from "../statistics.ts";
+import type { ScenarioOptions } from "../scenario.ts";
+import { median, medianRatio } from "../statistics.ts";
 import { startTsfn, type Tsfn, untilQuiet, zygotesOf } from "../tsfn.ts";
 
 const bareNodes = 5;
@@ -25,13 +25,13 @@ interface Total {
   readonly kernelKib: number;
 }
 
-export async function runMemory({ rounds, quick }: ScenarioOptions): Promise<Report> {
-  const plain = await measurePlain();
+export async function runMemory({ rounds, quick, owner }: ScenarioOptions): Promise<Report> {
+  const plain = await measurePlain(owner);
   const sizes = quick ? [5, 10, 20, 40] : [10, 50, 100, 200, 300];
   const slopes: number[] = [];
   let totals: Total[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    totals = await measureTotals(sizes);
+    totals = await measureTotals(owner, sizes);
     slopes.push(slope(totals.map(({ instances, pssKib, kernelKib }) => [instances, pssKib + kernelKib])));
   }
   const own = plain.map(({ privateKib, pageTablesKib }) => privateKib + pageTablesKib);
@@ -49,17 +49,28 @@ export async function runMemory({ rounds, quick }: ScenarioOptions): Promise<Rep
           kib("kernel", [kernelKib / instances]),
         ],
       })),
-      { name: "plain node", measures: [kib("private + page tables", own)] },
+      { name: "plain node", reference: true, measures: [kib("private + page tables", own)] },
     ],
     claims: [
       { text: "M7 one more instance / a plain node's own", ratio: medianRatio(slopes, own), wanted: { atMost: 0.5 } },
     ],
     notes: ["pss is the proportional share of every page; kernel is what the sandboxes' memory cgroups are charged."],
+    series: [
+      {
+        chart: "memory",
+        name: "tsfn",
+        points: totals.map(({ instances, pssKib, kernelKib }) => [instances, (pssKib + kernelKib) / 1_024] as const),
+      },
+      {
+        chart: "memory",
+        name: "plain node",
+        points: sizes.map((size) => [size, (size * median(own)) / 1_024] as const),
+      },
+    ],
   };
 }
 
-async function measurePlain(): Promise<Footprint[]> {
-  await using owner = new AsyncDisposableStack();
+async function measurePlain(owner: AsyncDisposableStack): Promise<Footprint[]> {
   const bare = await prepareBareNodes(owner, example("hold"));
   const plain: Footprint[] = [];
   for (let index = 0; index < bareNodes; index += 1) {
@@ -71,9 +82,11 @@ async function measurePlain(): Promise<Footprint[]> {
   return plain;
 }
 
-async function measureTotals(sizes: readonly number[]): Promise<Total[]> {
-  await using owner = new AsyncDisposableStack();
-  const tsfn = await startTsfn(owner, ["--max-instances", "400"]);
+async function measureTotals(owner: AsyncDisposableStack, sizes: readonly number[]): Promise<Total[]> {
+  await using round = new AsyncDisposableStack();
+  // Whoever ends first: the round or, when it is interrupted, the scenario.
+  owner.use(round);
+  const tsfn = await startTsfn(round, ["--max-instances", "400"]);
   await tsfn.deploy("hold", "hold", { prefork: "function", scaling: { max: 400, idleTimeout: "1h" } });
   const totals: Total[] = [];
   for (const size of sizes) totals.push(await totalWith(tsfn, size));

@@ -7,14 +7,13 @@ import { now } from "../../runtime/trace.ts";
 import { inside, spec, startWarden } from "../../test/support/warden.ts";
 import { startFloor } from "../floor.ts";
 import type { Report } from "../report.ts";
-import type { ScenarioOptions } from "../run.ts";
+import type { ScenarioOptions } from "../scenario.ts";
 import { medianRatio } from "../statistics.ts";
 
 const manyFiles = 10_000;
 const warmUpRounds = 3;
 
-export async function runReset({ rounds }: ScenarioOptions): Promise<Report> {
-  await using owner = new AsyncDisposableStack();
+export async function runReset({ rounds, owner }: ScenarioOptions): Promise<Report> {
   const warden = await startWarden({ teardown: (undo) => owner.defer(async () => void (await undo())) });
   const sandbox = await warden.sandboxes.create(
     spec({ diskInodes: manyFiles + 1_000, diskBytes: 256 << 20, memoryBytes: 512 << 20 }),
@@ -59,7 +58,11 @@ export async function runReset({ rounds }: ScenarioOptions): Promise<Report> {
   return {
     title: `reset of the writable layer, ${rounds} rounds in turns, ${warmUpRounds} before them dropped`,
     setup: ["one sandbox with one running process; request to the warden until its reply"],
-    subjects: [subject("after no file", none), subject("after 10,000", many), subject("L7", mounts)],
+    subjects: [
+      subject("after no file", none),
+      subject("after 10,000", many),
+      { ...subject("L7", mounts), reference: true },
+    ],
     claims: [
       { text: "M10 after 10,000 files / after none", ratio: medianRatio(many, none), wanted: { atMost: 1.2 } },
       { text: "M10 after no file / L7", ratio: medianRatio(none, mounts), wanted: { atMost: 2 } },

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { now } from "../../runtime/trace.ts";
 import { callAgainAndAgain } from "../keep-alive-callers.ts";
 import type { Report } from "../report.ts";
-import type { ScenarioOptions } from "../run.ts";
+import type { ScenarioOptions } from "../scenario.ts";
 import { startTsfn } from "../tsfn.ts";
 
 const callers = 4;
@@ -20,8 +20,7 @@ const wanted = {
 };
 
 /** `rounds` are forks. */
-export async function runSoak({ rounds: forks }: ScenarioOptions): Promise<Report> {
-  await using owner = new AsyncDisposableStack();
+export async function runSoak({ rounds: forks, owner }: ScenarioOptions): Promise<Report> {
   const tsfn = await startTsfn(owner);
   await tsfn.deploy("exercise", "exercise", { reuse: "never", prefork: "function" });
   const answeredMs: number[] = [];

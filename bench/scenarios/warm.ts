@@ -7,7 +7,7 @@ import { driveOneByOne, latenciesOf } from "../load/paced.ts";
 import { type ClosedLoop, driveClosedLoop } from "../load/wrk.ts";
 import { cpuMsOf } from "../process-cpu.ts";
 import type { Claim, Measure, Report, Subject } from "../report.ts";
-import type { ScenarioOptions } from "../run.ts";
+import type { ScenarioOptions } from "../scenario.ts";
 import { type Counts, medianRatio, percentileOfCounts } from "../statistics.ts";
 import { startTsfn, type Tsfn, untilQuiet } from "../tsfn.ts";
 
@@ -34,8 +34,7 @@ interface Round {
 const connections = 32;
 const warmUpSeconds = 2;
 
-export async function runWarm({ rounds, quick }: ScenarioOptions): Promise<Report> {
-  await using owner = new AsyncDisposableStack();
+export async function runWarm({ rounds, quick, owner }: ScenarioOptions): Promise<Report> {
   const seconds = quick ? 1 : 3;
   const contenders = [await tsfnContender(await startTsfn(owner), "ping"), await bareContender(owner)];
   const taken = new Map<Contender, Round[]>(contenders.map((contender) => [contender, []]));

@@ -1,12 +1,7 @@
 // Draws one cold start as a picture: a bar per stage, from when to when, coloured by who does the work. Plain SVG that
 // reads on light and on dark paper.
 
-export interface Stage {
-  readonly name: string;
-  readonly by: "tsfnd" | "warden" | "zygote" | "clone";
-  readonly startMs: number;
-  readonly durationMs: number;
-}
+import type { Stage } from "../report.ts";
 
 /** In the order in which they follow one another; `root` is made beside those from `take` on. */
 const forkStages: readonly (readonly [name: string, by: Stage["by"], told: string])[] = [

@@ -1,7 +1,7 @@
 // The picture of a cold start: every stage has its place on the axis, and names cannot break the drawing.
 
 import test from "ava";
-import { arrange, drawWaterfall } from "../../bench/waterfall.ts";
+import { arrange, drawWaterfall } from "../../../bench/charts/waterfall.ts";
 
 const stages = new Map([
   ["queue", 0.3],

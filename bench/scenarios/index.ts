@@ -1,0 +1,76 @@
+// Every scenario by its name on the command line, in the order in which all of them run: what matters most comes first.
+
+import type { Scenario } from "../scenario.ts";
+
+export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario>([
+  [
+    "cold",
+    {
+      summary: "one call with no instance alive, against a bare node and the floors",
+      rounds: 50,
+      quickRounds: 5,
+      limitS: 240,
+      run: async (options) => (await import("./cold.ts")).runCold(options),
+    },
+  ],
+  [
+    "warm",
+    {
+      summary: "calls of an instance that is there: latency of one at a time, throughput of 32",
+      rounds: 5,
+      quickRounds: 2,
+      limitS: 240,
+      run: async (options) => (await import("./warm.ts")).runWarm(options),
+    },
+  ],
+  [
+    "burst",
+    {
+      summary: "many calls at once with no instance alive, against as many bare nodes",
+      rounds: 5,
+      quickRounds: 1,
+      limitS: 240,
+      run: async (options) => (await import("./burst.ts")).runBurst(options),
+    },
+  ],
+  [
+    "churn",
+    {
+      summary: "create, one call, destroy, for a minute; then the leak audit",
+      rounds: 60,
+      quickRounds: 5,
+      limitS: 180,
+      run: async (options) => (await import("./churn.ts")).runChurn(options),
+    },
+  ],
+  [
+    "memory",
+    {
+      summary: "memory of idle instances, by the slope over their number",
+      rounds: 1,
+      quickRounds: 1,
+      limitS: 180,
+      run: async (options) => (await import("./memory.ts")).runMemory(options),
+    },
+  ],
+  [
+    "reset",
+    {
+      summary: "a fresh writable layer after no file and after 10,000",
+      rounds: 50,
+      quickRounds: 10,
+      limitS: 180,
+      run: async (options) => (await import("./reset.ts")).runReset(options),
+    },
+  ],
+  [
+    "soak",
+    {
+      summary: "forks that use all of Node, looking for one that crashes or hangs",
+      rounds: 10_000,
+      quickRounds: 200,
+      limitS: 600,
+      run: async (options) => (await import("./soak.ts")).runSoak(options),
+    },
+  ],
+]);
