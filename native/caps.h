@@ -5,10 +5,11 @@
 
 #include "error.h"
 
-/* Empties the bounding, ambient, inheritable, permitted and effective sets. Call after the uid is final. */
-int caps_drop_all(struct failure *f);
-/* Empties the bounding set only; needs CAP_SETPCAP, so it runs before the uid changes. */
+/* Empties the bounding set; needs CAP_SETPCAP, so it runs before the uid changes. */
 int caps_drop_bounding(struct failure *f);
+/* Empties the ambient, inheritable, permitted and effective sets and checks that all five are empty. Call
+ * after the uid is final. */
+int caps_drop_all(struct failure *f);
 int caps_no_new_privs(struct failure *f);
 
 #endif

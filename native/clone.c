@@ -150,7 +150,7 @@ static int become_steps(struct job *job, const struct held *held, const struct n
                                 .open_files = job->request.open_files,
                                 .cwd = "/app",
                                 .parent = -1,
-                                .filter = FILTER_INSTANCE};
+                                .filter = FILTER_CLONE};
     job->marks[MARK_BORN] = fork_now_ns();
     if (enter_root(job, f) < 0) return -1;
     job->marks[MARK_ROOTED] = fork_now_ns();

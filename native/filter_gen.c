@@ -1,6 +1,6 @@
 /* Compiles filter_list.h with libseccomp to files of struct sock_filter: filter_gen DIR writes
- * DIR/instance.<architecture>.bpf and DIR/zygote.<architecture>.bpf. Runs on a developer's machine (make
- * filters), never in tsfn. */
+ * DIR/<role>.<architecture>.bpf for each role. Runs on a developer's machine (make filters), never in tsfn.
+ */
 #include <asm/termbits.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -68,13 +68,12 @@ static const struct rule rules[] = {
 };
 #define RULES (sizeof rules / sizeof rules[0])
 
-/* Whose filter: the zygote's has the FORK lines too. */
-struct role {
-    const char *name;
-    bool forks;
-};
+/* Whose filter: the zygote's has the FORK lines too. A clone's is put on top of its zygote's and takes back
+ * just those, because what a filter costs at each start is its length. */
+enum role { ROLE_INSTANCE, ROLE_ZYGOTE, ROLE_CLONE };
 
-static const struct role roles[] = {{"instance", false}, {"zygote", true}};
+static const char *const roles[] = {
+    [ROLE_INSTANCE] = "instance", [ROLE_ZYGOTE] = "zygote", [ROLE_CLONE] = "clone"};
 
 struct target {
     const char *name;
@@ -175,8 +174,25 @@ static bool has_fork_line(const char *call) {
     return false;
 }
 
-static void add_rule(scmp_filter_ctx filter, const struct role *role, const struct rule *rule) {
+static const struct rule *refusal_of(const char *call) {
+    for (size_t i = 0; i < RULES; i++)
+        if (rules[i].kind == KIND_REFUSE && strcmp(rules[i].call, call) == 0) return &rules[i];
+    return NULL;
+}
+
+/* What an instance is told where a zygote is let through. */
+static void add_taking_back(scmp_filter_ctx filter, const struct rule *rule) {
     struct scmp_arg_cmp condition[] = {masked(rule->argument, rule->mask, rule->value)};
+    const struct rule *refusal = refusal_of(rule->call);
+    uint32_t refused = SCMP_ACT_ERRNO(refusal == NULL ? ENOSYS : refusal->error);
+    bool always = refusal != NULL || rule->kind == KIND_FORK;
+    if (rule->kind != KIND_FORK && rule->kind != KIND_FORK_IF) return;
+    add(filter, refused, rule->call, always ? 0 : 1, always ? NULL : condition);
+}
+
+static void add_rule(scmp_filter_ctx filter, enum role role, const struct rule *rule) {
+    struct scmp_arg_cmp condition[] = {masked(rule->argument, rule->mask, rule->value)};
+    bool forks = role == ROLE_ZYGOTE;
 
     switch (rule->kind) {
     case KIND_ALLOW:
@@ -184,13 +200,13 @@ static void add_rule(scmp_filter_ctx filter, const struct role *role, const stru
     case KIND_ALLOW_IF:
         return add(filter, SCMP_ACT_ALLOW, rule->call, 1, condition);
     case KIND_FORK:
-        if (role->forks) add(filter, SCMP_ACT_ALLOW, rule->call, 0, NULL);
+        if (forks) add(filter, SCMP_ACT_ALLOW, rule->call, 0, NULL);
         return;
     case KIND_FORK_IF:
-        if (role->forks) add(filter, SCMP_ACT_ALLOW, rule->call, 1, condition);
+        if (forks) add(filter, SCMP_ACT_ALLOW, rule->call, 1, condition);
         return;
     case KIND_REFUSE:
-        if (role->forks && has_fork_line(rule->call)) return;
+        if (forks && has_fork_line(rule->call)) return;
         return add(filter, SCMP_ACT_ERRNO(rule->error), rule->call, 0, NULL);
     case KIND_REFUSE_IF:
         return add(filter, SCMP_ACT_ERRNO(rule->error), rule->call, 1, condition);
@@ -202,8 +218,8 @@ static void add_rule(scmp_filter_ctx filter, const struct role *role, const stru
     }
 }
 
-static scmp_filter_ctx compile(const struct role *role, uint32_t arch) {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+static scmp_filter_ctx compile(enum role role, uint32_t arch) {
+    scmp_filter_ctx filter = seccomp_init(role == ROLE_CLONE ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(ENOSYS));
     if (filter == NULL) check(-ENOMEM, "make", "filter");
 
     if (arch != seccomp_arch_native()) {
@@ -215,15 +231,20 @@ static scmp_filter_ctx compile(const struct role *role, uint32_t arch) {
     /* 2: a binary search over the numbers. It is walked once per number when the filter is installed, to fill
      * the kernel's bitmap, so its depth is the price of every start. */
     check(seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2), "set", "optimisation");
-    for (size_t i = 0; i < RULES; i++)
-        if (has_call(arch, rules[i].call)) add_rule(filter, role, &rules[i]);
-    add_sockets(filter);
+    for (size_t i = 0; i < RULES; i++) {
+        if (!has_call(arch, rules[i].call)) continue;
+        if (role == ROLE_CLONE)
+            add_taking_back(filter, &rules[i]);
+        else
+            add_rule(filter, role, &rules[i]);
+    }
+    if (role != ROLE_CLONE) add_sockets(filter);
     return filter;
 }
 
-static void write_filter(const char *directory, const struct role *role, const struct target *target) {
+static void write_filter(const char *directory, enum role role, const struct target *target) {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s.%s.bpf", directory, role->name, target->name);
+    snprintf(path, sizeof path, "%s/%s.%s.bpf", directory, roles[role], target->name);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) check(-errno, "create", path);
 
@@ -240,6 +261,6 @@ int main(int argc, char **argv) {
     }
     for (size_t r = 0; r < sizeof roles / sizeof roles[0]; r++)
         for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
-            write_filter(argv[1], &roles[r], &targets[i]);
+            write_filter(argv[1], (enum role)r, &targets[i]);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* Every system call an instance may make, by purpose, and why the others are missing; at the end what a
- * zygote may make besides. filter_gen.c compiles the list twice (make filters);
+ * zygote may make besides. filter_gen.c compiles the list for each role (make filters);
  * test/native/filter-expectations.ts is the second entry of this double-entry book.
  */
 /* clang-format off */
@@ -188,7 +188,7 @@ ABSENT(landlock_create_ruleset) ABSENT(landlock_add_rule) ABSENT(landlock_restri
 /* What a zygote needs to put a clone into its sandbox (zygote.c, clone.c), in the order of its use: entering the
  * namespaces it was handed, a pid and a time namespace for the clone, its own /proc instead of the seed, and closing
  * every lock. Outside those namespaces a zygote has no capability, and then the calls say EPERM. The clone's last step is
- * the instance's filter, on top of this one, so that nothing of this paragraph is left to the function. */
+ * a filter on top of this one that takes back exactly these lines, so that what is left is the instance's. */
 FORK(setns)
 FORK_IF(unshare, 0, INT, CLONE_NEWPID | CLONE_NEWTIME)
 FORK(sethostname) FORK(fsopen) FORK(fsconfig) FORK(fsmount) FORK(umount2) FORK(move_mount)

@@ -30,17 +30,25 @@
 
 INCLUDE_FILTER(instance);
 INCLUDE_FILTER(zygote);
+INCLUDE_FILTER(clone);
 
 #define HIDDEN __attribute__((visibility("hidden")))
 extern const struct sock_filter instance_filter[] HIDDEN;
 extern const struct sock_filter instance_filter_end[] HIDDEN;
 extern const struct sock_filter zygote_filter[] HIDDEN;
 extern const struct sock_filter zygote_filter_end[] HIDDEN;
+extern const struct sock_filter clone_filter[] HIDDEN;
+extern const struct sock_filter clone_filter_end[] HIDDEN;
+
+static const struct {
+    const struct sock_filter *begin, *end;
+} filters[] = {[FILTER_INSTANCE] = {instance_filter, instance_filter_end},
+               [FILTER_ZYGOTE] = {zygote_filter, zygote_filter_end},
+               [FILTER_CLONE] = {clone_filter, clone_filter_end}};
 
 int seccomp_apply(enum filter which, struct failure *f) {
-    const struct sock_filter *filter = which == FILTER_ZYGOTE ? zygote_filter : instance_filter;
-    const struct sock_filter *filter_end = which == FILTER_ZYGOTE ? zygote_filter_end : instance_filter_end;
-    ptrdiff_t instructions = filter_end - filter;
+    const struct sock_filter *filter = filters[which].begin;
+    ptrdiff_t instructions = filters[which].end - filter;
     struct sock_fprog program = {
         .len = (unsigned short)instructions,
         /* The kernel only reads it; its header forgot the const. */

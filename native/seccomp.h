@@ -6,7 +6,8 @@
 
 enum filter {
     FILTER_INSTANCE,
-    FILTER_ZYGOTE /* that, and what the fork needs; the clone puts the other one on top */
+    FILTER_ZYGOTE, /* that, and what the fork needs */
+    FILTER_CLONE   /* takes the latter back, on top of the zygote's; alone it refuses next to nothing */
 };
 
 /* Installs the filter for this machine's architecture on every thread. Needs no_new_privs. */

@@ -32,7 +32,7 @@ for (const build of ["plain", "sanitized"] as const) {
   });
 
   test(`a bounding set that was forgotten is an error, not a hole (${build})`, (t) => {
-    t.regex(locks("caps-late"), /^failed: drop bounding capabilities: capability 0: 1$/m);
+    t.regex(locks("caps-late"), /^failed: check capabilities: capability 0 is still bounding: 1$/m);
   });
 
   test(`limits are what was asked, at most 1024 files, soft and hard alike (${build})`, (t) => {
