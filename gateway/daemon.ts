@@ -151,6 +151,10 @@ function logged(observer: RuntimeObserver, log: Logger): RuntimeObserver {
       log.warn(event, "an instance did not start");
       observer.instanceFailed?.(event);
     },
+    layerHidden: (event) => {
+      log.warn(event, "an instance hid that it wrote to its layer, and is replaced");
+      observer.layerHidden?.(event);
+    },
     fault: (error) => log.error({ err: error }, "fault"),
   };
 }

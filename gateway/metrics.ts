@@ -89,7 +89,7 @@ function observerOf(registry: Registry): RuntimeObserver {
   });
   const errors = new Counter({
     name: "tsfn_errors_total",
-    help: "Invocations and starts of instances that failed, by error code.",
+    help: "Invocations and starts of instances that failed, by error code; LAYER_HIDDEN: a process hid what it wrote.",
     labelNames: ["function", "reason"],
     registers,
   });
@@ -108,6 +108,7 @@ function observerOf(registry: Registry): RuntimeObserver {
       coldStartDuration.observe({ function: name, phase: "load" }, loadMs / 1_000);
     },
     instanceFailed: ({ function: name, code }) => errors.inc({ function: name, reason: code }),
+    layerHidden: ({ function: name }) => errors.inc({ function: name, reason: "LAYER_HIDDEN" }),
   };
 }
 

@@ -32,6 +32,9 @@ export function createObserverHub(): ObserverHub {
     instanceGone: (event) => {
       for (const observer of observers) observer.instanceGone?.(event);
     },
+    layerHidden: (event) => {
+      for (const observer of observers) observer.layerHidden?.(event);
+    },
     fault: (error) => {
       for (const observer of observers) observer.fault?.(error);
     },

@@ -13,7 +13,7 @@ import { defaultLogLimits, openLogStore } from "./logs/index.ts";
 import { createObserverHub, type ObserverHub } from "./observer.ts";
 import { Budget, capacityOf, openFilesLimit, Pool, type PoolParts, Pools } from "./pool/index.ts";
 import { createRuntime } from "./runtime.ts";
-import { createSandboxPool, type SandboxFactory } from "./sandbox/index.ts";
+import { createSandboxPool, freshLayer, type SandboxFactory } from "./sandbox/index.ts";
 import type { Runtime, RuntimeObserver } from "./surface.ts";
 import { now } from "./trace.ts";
 import { noForker, ZygoteForker, Zygotes } from "./zygote/index.ts";
@@ -50,6 +50,7 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
   const shared: Omit<PoolParts, "version" | "layers" | "estimates"> = {
     sandboxes,
     forker,
+    freshLayer: freshLayer(sandboxes, baseLayers),
     startInstance,
     startTimeoutMs,
     budget: new Budget(budgetLimits(settings, await openFilesLimit()), now),

@@ -128,6 +128,8 @@ export interface RuntimeObserver {
   instanceStarted?(event: InstanceStart): void;
   instanceFailed?(event: InstanceFailure): void;
   instanceGone?(event: InstanceEnd): void;
+  /** A function's process hid that it wrote to its layer; it is replaced. */
+  layerHidden?(event: HiddenLayer): void;
   /** Work in the background failed, such as destroying a sandbox: for the server's own log. */
   fault?(error: TsfnError): void;
 }
@@ -162,6 +164,14 @@ export interface InstanceFailure {
   readonly instance: string;
   /** An ErrorCode. */
   readonly code: string;
+}
+
+export interface HiddenLayer {
+  readonly function: string;
+  readonly version: number;
+  readonly instance: string;
+  /** How many its layer holds that it did not tell of. */
+  readonly inodes: number;
 }
 
 export interface InstanceEnd {

@@ -20,8 +20,7 @@ export interface Instance {
   readonly state: InstanceState;
   /** Invocations handed over and not yet settled. */
   readonly inFlight: number;
-  /** Since when its writable layer is being swapped, `performance.now()`; null when it is not. */
-  readonly resettingSinceMs: number | null;
+  readonly layer: LayerState;
   /** Invocations settled since the start. */
   readonly served: number;
   /** `performance.now()` of the start, milliseconds. */
@@ -36,6 +35,14 @@ export interface Instance {
   retire(): Promise<void>;
   /** Ends now; what is in flight fails with `FUNCTION_CRASHED`. Resolves when the sandbox is destroyed. */
   kill(): Promise<void>;
+}
+
+/** The writable layer of an instance. */
+export interface LayerState {
+  /** Since when it is being swapped, `performance.now()`; null when it is not. */
+  readonly swappingSinceMs: number | null;
+  /** How often it was swapped. */
+  readonly swaps: number;
 }
 
 /** How the invocation came to this instance, for the answer's timing. */

@@ -3,6 +3,7 @@
 
 import type { Sandbox } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
+import type { LayerState } from "./instance.ts";
 
 /** How long a guest with nothing in flight may take to answer; one that is busy with itself is no use to anybody. */
 const enterTimeoutMs = 2_000;
@@ -14,11 +15,12 @@ export interface CleanerParts {
   readonly tellGuest: () => void;
 }
 
-export class LayerCleaner {
+export class LayerCleaner implements LayerState {
   readonly #parts: CleanerParts;
   #isDirty = false;
   #running: Promise<void> | null = null;
-  #runningSinceMs: number | null = null;
+  #swappingSinceMs: number | null = null;
+  #swaps = 0;
   #entered = Promise.withResolvers<void>();
 
   constructor(parts: CleanerParts) {
@@ -34,9 +36,12 @@ export class LayerCleaner {
     return this.#running;
   }
 
-  /** On the clock of trace.ts; null when none is under way. */
-  get runningSinceMs(): number | null {
-    return this.#runningSinceMs;
+  get swappingSinceMs(): number | null {
+    return this.#swappingSinceMs;
+  }
+
+  get swaps(): number {
+    return this.#swaps;
   }
 
   written(): void {
@@ -49,14 +54,14 @@ export class LayerCleaner {
 
   /** Resolves when the layer is fresh or the process is gone. @throws TsfnError SANDBOX_FAILED, or Error of a late guest */
   async clean(): Promise<void> {
-    this.#runningSinceMs = now();
+    this.#swappingSinceMs = now();
     const cleaning = this.#clean();
     this.#running = cleaning.catch(() => undefined);
     try {
       await cleaning;
     } finally {
       this.#running = null;
-      this.#runningSinceMs = null;
+      this.#swappingSinceMs = null;
     }
   }
 
@@ -66,6 +71,7 @@ export class LayerCleaner {
     this.#entered = entered;
     this.#isDirty = false;
     await sandbox.resetLayer();
+    this.#swaps += 1;
     const late = new Error(`the process did not step into its fresh layer within ${enterTimeoutMs} ms`);
     const timer = setTimeout(() => entered.reject(late), enterTimeoutMs);
     tellGuest();

@@ -11,7 +11,7 @@ import type { Exchange } from "./exchange.ts";
 import { exitError, exitWhileLoading } from "./exit-reason.ts";
 import { Flight, Flights } from "./flight.ts";
 import { GuestPeer } from "./guest-peer.ts";
-import type { Arrival, Instance, InstanceObserver, InstanceState, InvocationReport } from "./instance.ts";
+import type { Arrival, Instance, InstanceObserver, InstanceState, InvocationReport, LayerState } from "./instance.ts";
 import { InstanceLog } from "./instance-log.ts";
 import { LayerCleaner } from "./layer-cleaner.ts";
 import { loadError } from "./load-error.ts";
@@ -90,8 +90,8 @@ export class LiveInstance implements Instance {
     return this.#flights.size;
   }
 
-  get resettingSinceMs(): number | null {
-    return this.#layer.runningSinceMs;
+  get layer(): LayerState {
+    return this.#layer;
   }
 
   get served(): number {

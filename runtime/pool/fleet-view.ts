@@ -11,7 +11,7 @@ export function viewOf(usable: readonly Slot[], atMs: number): SlotsView {
   const resettingMs: number[] = [];
   let starting = 0;
   for (const { phase, instance, inFlight, progressAtMs } of usable) {
-    const sinceMs = instance?.resettingSinceMs ?? null;
+    const sinceMs = instance?.layer.swappingSinceMs ?? null;
     if (phase !== "ready") starting += 1;
     else if (sinceMs !== null) resettingMs.push(atMs - sinceMs);
     else busyMs.push(inFlight > 0 ? atMs - progressAtMs : 0);

@@ -53,6 +53,7 @@ export class Fleet {
     settled: (slot, report) => this.#settled(slot, report),
     unusable: (slot) => this.#unusable(slot),
     gone: (slot) => this.#gone(slot),
+    mistrusted: (slot) => this.#retire(slot),
   };
   #estimates: Estimates;
   #usedAtMs = Number.NEGATIVE_INFINITY;
@@ -150,10 +151,12 @@ export class Fleet {
     this.#parts.events.invocationEnded({ function: name, version: number, outcome, cold, durationMs });
     if (slot.phase !== "ready" || !isLive(slot)) return;
     if (this.#isSingleUse || this.#parts.budget.mustYield(this.#member)) this.#retire(slot);
+    else if (slot.inFlight === 0 && slot.usage.isOverdue) void slot.usage.read().then(() => this.#rest(slot));
     else this.#rest(slot);
   }
 
   #rest(slot: LiveSlot): void {
+    if (slot.phase !== "ready") return;
     this.#free.add(slot);
     this.#demand.freed();
     if (this.#phase !== "open") this.#retireUnneeded();
@@ -177,7 +180,7 @@ export class Fleet {
     const startMs = smooth(this.#estimates.startMs, slot.readyAtMs - slot.startedAtMs);
     this.#estimates = { ...this.#estimates, startMs };
     for (const tell of slot.early.splice(0)) tell();
-    if (slot.phase === "ready") this.#rest(slot);
+    this.#rest(slot);
     this.#parts.budget.started(this.#member);
     this.reconsider();
     return null;
@@ -200,8 +203,8 @@ export class Fleet {
     if (cause !== null) this.#demand.hopeless(cause);
   }
 
-  #retire(slot: LiveSlot | undefined): void {
-    if (slot === undefined) return;
+  #retire(slot: Slot | undefined): void {
+    if (slot === undefined || slot.phase !== "ready" || !isLive(slot)) return;
     this.#leaving(slot);
     slot.instance.retire().catch(this.#fault);
   }
@@ -281,7 +284,7 @@ export class Fleet {
 
   #retireUnneeded(): void {
     if (this.#demand.waiting() > 0) return;
-    for (const slot of this.#slots) if (slot.phase === "ready" && isLive(slot)) this.#retire(slot);
+    for (const slot of this.#slots) this.#retire(slot);
     if (this.#slots.size > 0 || this.#phase === "closed") return;
     this.#phase = "closed";
     this.#timers.clear();

@@ -7,10 +7,11 @@ import { asTsfnError } from "../errors.ts";
 import type { Forker, InstanceObserver, InvocationReport, StartedInstance, StartReport } from "../instance/index.ts";
 import type { StartStep } from "../invocation.ts";
 import type { LogLevel, LogLine } from "../logs/index.ts";
-import type { LayerDigest, SandboxFactory } from "../sandbox/index.ts";
+import type { FreshLayer, LayerDigest, SandboxFactory } from "../sandbox/index.ts";
 import type { RuntimeObserver } from "../surface.ts";
 import { endSpan, now } from "../trace.ts";
 import { type LiveSlot, newSlot, type Slot } from "./slot.ts";
+import { type InvocationUsage, UsageWatch } from "./usage-watch.ts";
 
 export interface LaunchParts {
   readonly version: FunctionVersion;
@@ -18,6 +19,7 @@ export interface LaunchParts {
   readonly layers: readonly LayerDigest[];
   readonly sandboxes: SandboxFactory;
   readonly forker: Forker;
+  readonly freshLayer: FreshLayer;
   readonly startInstance: StartInstance;
   readonly startTimeoutMs: number;
   readonly log: (line: LogLine) => void;
@@ -40,6 +42,8 @@ export interface SlotOwner {
   settled(slot: Slot, report: InvocationReport): void;
   unusable(slot: Slot): void;
   gone(slot: Slot): void;
+  /** It is idle, and its process hid that it wrote to its layer. */
+  mistrusted(slot: Slot): void;
 }
 
 /** An id that is unique in the server and says whose it is; a sandbox's id has 64 characters at most. */
@@ -57,14 +61,15 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
   const tell = (fact: () => void) => (slot.phase === "starting" ? void slot.early.push(fact) : fact());
   const observer: InstanceObserver = {
     log: parts.log,
-    settled: (_instance, report) => {
-      const { requestId, outcome, cold, durationMs } = report;
-      platform("platform.invokeReport", "info", { durationMs: rounded(durationMs), cold, outcome }, requestId);
-      tell(() => owner.settled(slot, report));
-    },
+    settled: (_instance, report) =>
+      tell(() => {
+        slot.usage?.settled(report);
+        owner.settled(slot, report);
+      }),
     unusable: () => tell(() => owner.unusable(slot)),
     gone: (_instance, exit) =>
       tell(() => {
+        slot.usage?.gone(exit);
         parts.events.instanceGone({ ...subject, exit });
         owner.gone(slot);
       }),
@@ -86,13 +91,35 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
       outcome: "ok",
     });
     parts.events.instanceStarted({ ...subject, ...report });
-    return Object.assign(slot, { instance, startSteps: stepsOf(report) });
+    const usage = new UsageWatch({
+      ...{ instance, mode, freshLayer: parts.freshLayer },
+      report: (...ended) => platform("platform.invokeReport", "info", ...reportOf(...ended)),
+      hidden: (inodes) => {
+        const told = "its layer holds what the function's process did not tell of; the process is replaced";
+        platform(told, "error", { inodes });
+        parts.events.layerHidden({ ...subject, inodes });
+        owner.mistrusted(slot);
+      },
+      fault: (thrown) => parts.events.fault(asTsfnError(thrown)),
+    });
+    // What its start used is its first invocation's only when that caller waited for it.
+    setImmediate(() => void (slot.used || usage.read()));
+    return Object.assign(slot, { instance, usage, startSteps: stepsOf(report) });
   } catch (thrown) {
     const failure = asTsfnError(thrown);
     platform("platform.initReport", "error", { outcome: failure.code, error: failure.message });
     parts.events.instanceFailed({ ...subject, code: failure.code });
     throw failure;
   }
+}
+
+function reportOf(
+  { requestId, outcome, cold, durationMs }: InvocationReport,
+  { cpuUs, maxMemoryBytes }: InvocationUsage,
+): [LogLine["data"], string] {
+  const cpuMs = rounded(cpuUs / 1_000);
+  const maxMemoryMb = Math.round((maxMemoryBytes / 2 ** 20) * 10) / 10;
+  return [{ durationMs: rounded(durationMs), cpuMs, maxMemoryMb, cold, outcome }, requestId];
 }
 
 /** Without those that took no time. */

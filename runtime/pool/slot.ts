@@ -2,6 +2,7 @@
 
 import type { Instance } from "../instance/index.ts";
 import type { StartStep } from "../invocation.ts";
+import type { UsageWatch } from "./usage-watch.ts";
 
 /** leaving: takes no more invocations; its sandbox is being destroyed or waits for the last ones in flight. */
 export type SlotPhase = "starting" | "ready" | "leaving";
@@ -14,6 +15,8 @@ export interface Slot {
   instance: Instance | null;
   /** Of its start; empty while it starts. */
   startSteps: readonly StartStep[];
+  /** null while it starts. */
+  usage: UsageWatch | null;
   readyAtMs: number;
   inFlight: number;
   /** Whether an invocation was ever handed over. */
@@ -31,6 +34,7 @@ export function newSlot(id: string, startedAtMs: number): Slot {
     phase: "starting",
     instance: null,
     startSteps: [],
+    usage: null,
     readyAtMs: startedAtMs,
     inFlight: 0,
     used: false,
@@ -40,7 +44,7 @@ export function newSlot(id: string, startedAtMs: number): Slot {
 }
 
 /** A slot whose instance exists. */
-export type LiveSlot = Slot & { instance: Instance };
+export type LiveSlot = Slot & { instance: Instance; usage: UsageWatch };
 
 export function isLive(slot: Slot): slot is LiveSlot {
   return slot.instance !== null;

@@ -26,6 +26,7 @@ import { pipeTickets } from "./tickets.ts";
 export function linuxSandboxes(warden: WardenClient): SandboxFactory {
   return {
     canFork: true,
+    hasLayers: true,
     async create(spec) {
       const { uidBase, namespaces, cgroups } = await warden.request(requests.createSandbox(spec));
       return guard(new LinuxSandbox(warden, spec, { uidBase, cgroups, namespaces }));

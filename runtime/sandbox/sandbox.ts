@@ -184,6 +184,8 @@ export interface Sandbox {
 export interface SandboxFactory {
   /** Whether its sandboxes can be zygotes and clones of them; without, every process is started by exec. */
   readonly canFork: boolean;
+  /** Whether its sandboxes have writable layers, which `usage` tells of. */
+  readonly hasLayers: boolean;
   /** @throws TsfnError SANDBOX_FAILED {step, errno, detail} after undoing what was made. */
   create(spec: SandboxSpec): Promise<Sandbox>;
 }

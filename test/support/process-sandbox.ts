@@ -33,6 +33,7 @@ export async function processSandboxes(layersDir: string): Promise<ProcessSandbo
   const live = new Map<string, ProcessSandbox>();
   return {
     canFork: false,
+    hasLayers: false,
     get live() {
       return new Set(live.keys());
     },

@@ -1,0 +1,123 @@
+// What an instance really uses, asked of its sandbox now and then and never on an invocation's path: for the reports of its
+// invocations, and to see whether its writable layer is as clean as the guest says.
+
+import type { Instance, InvocationReport, StartMode } from "../instance/index.ts";
+import type { ExitReport, FreshLayer } from "../sandbox/index.ts";
+import { now } from "../trace.ts";
+
+/** What an invocation used, by the counters of its instance's control group. */
+export interface InvocationUsage {
+  /** Invocations that ended between two readings share what was used between them by their duration. */
+  readonly cpuUs: number;
+  /** Of the instance, since its start. */
+  readonly maxMemoryBytes: number;
+}
+
+export interface UsageWatchParts {
+  readonly instance: Instance;
+  readonly mode: StartMode;
+  readonly freshLayer: FreshLayer;
+  /** Once for every invocation that settled, at most `readingDelayMs` later. */
+  readonly report: (report: InvocationReport, usage: InvocationUsage) => void;
+  /** The layer holds this many inodes that the guest did not tell of. Nothing is in flight. */
+  readonly hidden: (inodes: number) => void;
+  readonly fault: (thrown: unknown) => void;
+}
+
+/** Short enough for a person who looks at the log, long enough that a busy instance costs a few readings a second. */
+const readingDelayMs = 200;
+/** A busy instance is halted for one reading when none has found it idle for so long. */
+const comparisonDelayMs = 1_000;
+
+export class UsageWatch {
+  readonly #parts: UsageWatchParts;
+  #pending: InvocationReport[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #reading: Promise<void> | null = null;
+  #cpuUs = 0;
+  #comparedAtMs = now();
+  /** What the present layer has free when it is clean, and which layer that is. */
+  #clean: { readonly swaps: number; readonly freeInodes: number } | null = null;
+
+  constructor(parts: UsageWatchParts) {
+    this.#parts = parts;
+  }
+
+  settled(report: InvocationReport): void {
+    this.#pending.push(report);
+    this.#timer ??= setTimeout(() => void this.read(), readingDelayMs).unref();
+  }
+
+  /** Whether an instance that is idle right now should be read before it goes on. */
+  get isOverdue(): boolean {
+    return this.#pending.length > 0 && now() - this.#comparedAtMs > comparisonDelayMs;
+  }
+
+  /** Never rejects. */
+  read(): Promise<void> {
+    this.#stopTimer();
+    this.#reading ??= this.#read()
+      .catch(this.#parts.fault)
+      .finally(() => {
+        this.#reading = null;
+      });
+    return this.#reading;
+  }
+
+  /** The process is gone: its last reports. */
+  gone({ cpuUs, memoryPeakBytes }: ExitReport): void {
+    this.#stopTimer();
+    this.#share(cpuUs, memoryPeakBytes);
+  }
+
+  async #read(): Promise<void> {
+    const { instance, freshLayer } = this.#parts;
+    if (instance.state === "dead") return;
+    const before = idleMark(instance);
+    const { diskInodes } = instance.sandbox.describe().limits;
+    const [usage, fresh] = await Promise.all([usageOf(instance), freshLayer.freeInodes(diskInodes)]);
+    if (usage === null) return;
+    this.#share(usage.cpuUs, usage.memoryPeakBytes);
+    // Only a layer that nobody had a reason to write to meanwhile can be compared.
+    if (fresh !== null && before !== null && idleMark(instance) === before) this.#compare(usage.layerFreeInodes, fresh);
+  }
+
+  #share(cpuUs: number, maxMemoryBytes: number): void {
+    const reports = this.#pending.splice(0);
+    const usedUs = Math.max(0, cpuUs - this.#cpuUs);
+    this.#cpuUs = Math.max(this.#cpuUs, cpuUs);
+    const totalMs = reports.reduce((sum, { durationMs }) => sum + durationMs, 0);
+    for (const report of reports) {
+      const share = totalMs > 0 ? report.durationMs / totalMs : 1 / reports.length;
+      this.#parts.report(report, { cpuUs: usedUs * share, maxMemoryBytes });
+    }
+  }
+
+  #compare(freeInodes: number, fresh: number): void {
+    this.#comparedAtMs = now();
+    const { instance, mode, hidden } = this.#parts;
+    const { swaps } = instance.layer;
+    // What it wrote while loading belongs to its first layer, unless it was loaded before the fork.
+    const isFirst = swaps === 0 && mode !== "function";
+    if (this.#clean?.swaps !== swaps) this.#clean = { swaps, freeInodes: isFirst ? freeInodes : fresh };
+    if (freeInodes < this.#clean.freeInodes) hidden(this.#clean.freeInodes - freeInodes);
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
+
+/** The same as long as nothing was handed over in between; null while something is in flight. */
+function idleMark({ inFlight, served, layer, state }: Instance): number | null {
+  return inFlight > 0 || layer.swappingSinceMs !== null || state !== "ready" ? null : served;
+}
+
+/** A sandbox may be destroyed while it is looked at; its end tells the rest. */
+function usageOf({ sandbox, state }: Instance) {
+  return sandbox.usage().catch((thrown: unknown) => {
+    if (state === "ready") throw thrown;
+    return null;
+  });
+}
