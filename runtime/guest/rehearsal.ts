@@ -1,0 +1,116 @@
+// Before the first fork the zygote does what its clones will do, several times: the same steps in the same order, on a
+// stream of its own, with a handler of the guest's. What V8 and Node compile, allocate and look up at the first time is then there,
+// and every clone shares it. The function's own handler is never called by this.
+
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { Socket } from "node:net";
+import { encode, FrameDecoder, FrameWriter, type Init, type Invoke, toDaemon, toGuest } from "../wire/index.ts";
+import { standBy } from "./clone.ts";
+import type { DescriptorSink } from "./descriptor-sink.ts";
+import { chooseHandler } from "./handlers/index.ts";
+import type { LayerWatch } from "./layer-watch.ts";
+
+/** Enough for V8 to collect feedback and compile what is used most; more only delays the first fork. */
+const rounds = 24;
+
+export interface RehearsalParts {
+  readonly socketpair: () => readonly [number, number];
+  readonly sink: DescriptorSink;
+  readonly layer: LayerWatch;
+  readonly init: Init;
+  /** What a clone does before anything else. */
+  readonly becomeClone: () => void;
+}
+
+/** Resolves when nothing of it is left. */
+export async function rehearse({ socketpair, sink, layer, init, becomeClone }: RehearsalParts): Promise<void> {
+  const [cloneFd, daemonFd] = socketpair();
+  const ended = Promise.withResolvers<void>();
+  const writer = new FrameWriter(sink);
+  const { wire, session } = standBy({ fd: cloneFd, writer, layer, handler, exit: () => ended.resolve() });
+  const daemon = new Daemon(new Socket({ fd: daemonFd, readable: true, writable: true }));
+  for (let round = 0; round < rounds; round += 1) {
+    becomeClone();
+    await daemon.play(init);
+  }
+  daemon.retire();
+  await ended.promise;
+  session.endOutput();
+  const closed = [wire, daemon.end].map((end) => once(end, "close"));
+  wire.destroy();
+  daemon.end.destroy();
+  await Promise.all(closed);
+}
+
+const handler = chooseHandler(
+  {
+    default: {
+      async fetch(request: Request): Promise<Response> {
+        const url = new URL(request.url);
+        const text = await request.text();
+        console.log(`rehearsed ${url.pathname}`);
+        const headers = new Headers({ "x-host": request.headers.get("host") ?? "" });
+        if (text === "") return new Response("rehearsed", { headers });
+        return Response.json({ text: JSON.parse(text) }, { status: 200 });
+      },
+    },
+  },
+  "auto",
+);
+
+const get: Invoke = {
+  requestId: "rehearsal",
+  method: "GET",
+  url: "http://localhost/rehearsal?of=clones",
+  headers: ["host", "localhost", "accept", "*/*", "user-agent", "tsfn", "x-request-id", "rehearsal"],
+  hasBody: false,
+  remainingMs: 1_000,
+};
+const post: Invoke = {
+  ...get,
+  method: "POST",
+  headers: [...get.headers, "content-type", "application/json"],
+  hasBody: true,
+};
+
+/** tsfnd's part. */
+class Daemon {
+  readonly end: Socket;
+  readonly #writer: FrameWriter;
+  readonly #decoder = new FrameDecoder();
+  #settled = Promise.withResolvers<void>();
+  #calls = 0;
+
+  constructor(end: Socket) {
+    this.end = end;
+    this.#writer = new FrameWriter(end);
+    end.on("data", (chunk: Buffer) =>
+      this.#decoder.push(chunk, ({ kind }) => {
+        if (kind === toDaemon.settled) this.#settled.resolve();
+      }),
+    );
+  }
+
+  /** A clone's first call, which comes along with init, and one with a body. */
+  async play(init: Init): Promise<void> {
+    this.#writer.send(toGuest.init, 0, encode(init));
+    await this.#call(get, null);
+    await this.#call(post, '{"rehearsed":true}');
+  }
+
+  retire(): void {
+    this.#writer.send(toGuest.retire, 0);
+  }
+
+  #call(invoke: Invoke, body: string | null): Promise<void> {
+    this.#calls += 1;
+    this.#settled = Promise.withResolvers();
+    this.#writer.send(toGuest.invoke, this.#calls, encode(invoke));
+    if (body !== null) {
+      this.#writer.send(toGuest.body, this.#calls, Buffer.from(body));
+      this.#writer.send(toGuest.bodyEnd, this.#calls);
+    }
+    return this.#settled.promise;
+  }
+}
