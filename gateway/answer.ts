@@ -2,7 +2,7 @@
 // the function said: its head is rebuilt here, never relayed raw. invoke.ts decides which of the two is written.
 
 import type { ServerResponse } from "node:http";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { TsfnError } from "../runtime/errors.ts";
 import type { Answer, AnswerTiming } from "../runtime/invocation.ts";
 import { type Exchange, reasonOf } from "./exchanges.ts";
@@ -13,17 +13,20 @@ import { problemParts, withContext } from "./status.ts";
 /** A client that takes nothing of an answer for so long has left without saying so. */
 const stallMs = 60_000;
 
+/** Copying more than this costs more than a second piece. */
+const textBelowBytes = 16_384;
+
 /** What is still read of a refused request, so that its answer is not lost to a reset of the connection. */
 const linger = { maxBytes: 16 * 2 ** 20, maxMs: 3_000 };
 
 /** Resolves when the whole answer was handed to the kernel. @throws TsfnError; then the head may have been sent. */
 export async function sendAnswer(exchange: Exchange, answer: Answer): Promise<void> {
   const { response, signal } = exchange;
-  const body = carriesBody(exchange, answer.status) ? answer.body : null;
-  if (body === null) {
-    answer.body?.destroy();
-    writeHead(exchange, answer, bodilessLength(exchange, answer));
-    return await ended(response, undefined, signal);
+  const { body } = answer;
+  if (!(body instanceof Readable)) return sendWhole(exchange, answer, body);
+  if (!carriesBody(exchange, answer.status)) {
+    body.destroy();
+    return sendWhole(exchange, answer, null);
   }
   // An error is thrown to us by what reads the body; between two reads nobody else would hear it.
   body.on("error", () => {});
@@ -39,6 +42,17 @@ export async function sendAnswer(exchange: Exchange, answer: Answer): Promise<vo
     signal.removeEventListener("abort", cancel);
     body.destroy();
   }
+}
+
+/** Most answers are one write, which the kernel takes at once; then there is nothing to wait for. */
+async function sendWhole(exchange: Exchange, answer: Answer, body: Buffer | null): Promise<void> {
+  const { response, signal } = exchange;
+  const whole = carriesBody(exchange, answer.status) ? body : null;
+  writeHead(exchange, answer, whole === null ? bodilessLength(exchange, answer) : whole.length);
+  // As text it leaves in one piece with the head; as a Buffer it would be a second one.
+  if (whole !== null && whole.length <= textBelowBytes) response.end(whole.toString("latin1"), "latin1");
+  else response.end(whole ?? undefined);
+  if (response.socket?.writableLength !== 0) await finished(response, signal);
 }
 
 /** Answers with the error's document, or breaks the connection when the head of another answer has left. */
@@ -154,6 +168,10 @@ async function stream(
 
 async function ended(response: ServerResponse, last: Buffer | undefined, signal: AbortSignal): Promise<void> {
   response.end(last);
+  await finished(response, signal);
+}
+
+async function finished(response: ServerResponse, signal: AbortSignal): Promise<void> {
   if (!response.writableFinished) await settled(response, "finish", signal);
 }
 

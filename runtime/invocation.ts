@@ -31,8 +31,8 @@ export interface Invocation {
 export interface Answer {
   readonly status: number;
   readonly headers: FlatHeaders;
-  /** null: no body. Destroyed with a TsfnError when the instance fails after the head was sent. */
-  readonly body: Readable | null;
+  /** null: no body. A Buffer is all of it. A stream is destroyed with a TsfnError when the instance fails meanwhile. */
+  readonly body: Readable | Buffer | null;
   readonly version: number;
   /** True when this invocation waited for an instance that was started for it. */
   readonly cold: boolean;

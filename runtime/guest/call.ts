@@ -1,7 +1,15 @@
 // One invocation inside the guest, from its Invoke frame on: makes the Request, calls the function, sends its answer, waits
 // for what it asked to wait for. session.ts tells tsfnd that it is settled.
 
-import { type Cancel, encode, type FrameWriter, type Init, type Invoke, toDaemon } from "../wire/index.ts";
+import {
+  type Cancel,
+  encode,
+  encodeResponseHead,
+  type FrameWriter,
+  type Init,
+  type Invoke,
+  toDaemon,
+} from "../wire/index.ts";
 import { badResponse, failureOf } from "./failure.ts";
 import type { Handler, IncomingCall, ResponseLike } from "./handlers/index.ts";
 import { Printer, printers } from "./output.ts";
@@ -92,7 +100,7 @@ export class Call {
       dismiss(response, signal.reason);
       throw signal.reason;
     }
-    writer.send(toDaemon.response, this.#number, encode(head));
+    writer.sendText(toDaemon.response, this.#number, encodeResponseHead(head));
     if (response.body === null) return;
     if (!head.hasBody) {
       dismiss(response, "this answer has no body");

@@ -4,7 +4,7 @@
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { Socket } from "node:net";
-import { encode, FrameDecoder, FrameWriter, type Invoke, toDaemon, toGuest } from "../wire/index.ts";
+import { encodeInvoke, FrameDecoder, FrameWriter, type Invoke, toDaemon, toGuest } from "../wire/index.ts";
 import type { CallSite } from "./call.ts";
 import { noLayer } from "./layer-watch.ts";
 import { Session } from "./session.ts";
@@ -59,7 +59,7 @@ async function talk(end: Socket): Promise<void> {
   );
   for (let number = 1; number <= rounds; number += 1) {
     settled = Promise.withResolvers<void>();
-    writer.send(toGuest.invoke, number, encode(invoke));
+    writer.sendText(toGuest.invoke, number, encodeInvoke(invoke));
     writer.send(toGuest.body, number, Buffer.from(`{"number":${number}}`));
     writer.send(toGuest.bodyEnd, number);
     await settled.promise;

@@ -6,10 +6,12 @@ import { TsfnError } from "../errors.ts";
 import type { FlatHeaders, Invocation } from "../invocation.ts";
 import {
   type Cancel,
+  decodeAnswer,
   decodeCredit,
   decodeFailure,
   decodeResponseHead,
   encode,
+  encodeInvoke,
   type Failure,
   type Frame,
   type FrameWriter,
@@ -23,7 +25,8 @@ import { Upload } from "./upload.ts";
 export interface AnswerHead {
   readonly status: number;
   readonly headers: FlatHeaders;
-  readonly body: Readable | null;
+  /** A Buffer is all of it. */
+  readonly body: Readable | Buffer | null;
 }
 
 /** What its frames may tell the instance. */
@@ -63,7 +66,7 @@ export class Exchange {
     this.head = this.#settleHead.promise;
     const { requestId, method, url, headers, body } = invocation;
     const invoke = { requestId, method, url, headers, hasBody: body !== null, remainingMs };
-    writer.send(toGuest.invoke, number, encode(invoke));
+    writer.sendText(toGuest.invoke, number, encodeInvoke(invoke));
     this.#upload = body === null ? null : this.#startUpload(body);
   }
 
@@ -79,7 +82,8 @@ export class Exchange {
   /** @throws ProtocolError when the frame is not what may come now. */
   receive(frame: Frame): void {
     const { kind, payload } = frame;
-    if (kind === toDaemon.response && this.#expects === "head") this.#receiveHead(payload);
+    if (kind === toDaemon.answer && this.#expects === "head") this.#receiveAnswer(payload);
+    else if (kind === toDaemon.response && this.#expects === "head") this.#receiveHead(payload);
     else if (kind === toDaemon.body && this.#expects === "body") this.#answerBody?.push(payload);
     else if (kind === toDaemon.bodyEnd && this.#expects === "body") this.#receiveEnd();
     else if (kind === toDaemon.failed && this.#expects !== "settled") this.#receiveFailure(payload);
@@ -112,6 +116,13 @@ export class Exchange {
       end: () => this.#writer.send(toGuest.bodyEnd, this.number),
       failed: (error) => this.cancel(error, "client"),
     });
+  }
+
+  #receiveAnswer(payload: Buffer): void {
+    const { head, body } = decodeAnswer(payload);
+    this.#expects = "settled";
+    this.#end ??= "ok";
+    this.#settleHead.resolve({ status: head.status, headers: head.headers, body: head.hasBody ? body : null });
   }
 
   #receiveHead(payload: Buffer): void {

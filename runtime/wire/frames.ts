@@ -1,9 +1,8 @@
-// Frames on a stream, both ways: a decoder fed with whatever arrived, and a writer that sends the frames of one tick in
-// one write. What the payloads mean is payloads.ts.
+// Frames as bytes: their layout, and a decoder fed with whatever arrived. frame-writer.ts makes them; what the payloads mean
+// is payloads.ts.
 
 // Imported, not global: in the guest a function may have put something else in the global's place.
 import { Buffer } from "node:buffer";
-import type { Writable } from "node:stream";
 import { limits, toDaemon, toGuest } from "./messages.ts";
 
 export interface Frame {
@@ -22,23 +21,32 @@ export class ProtocolError extends Error {
 const lengthBytes = 4;
 /** Kind and invocation, counted by the length. */
 const prefixBytes = 5;
-const headerBytes = lengthBytes + prefixBytes;
+export const headerBytes = lengthBytes + prefixBytes;
 
 const rawKinds: ReadonlySet<number> = new Set([toGuest.body, toDaemon.body]);
 const emptyKinds: ReadonlySet<number> = new Set([
   toGuest.bodyEnd,
   toGuest.retire,
   toGuest.reset,
+  toGuest.revoke,
   toDaemon.bodyEnd,
   toDaemon.settled,
   toDaemon.dirty,
   toDaemon.resetDone,
+  toDaemon.revoked,
 ]);
 
 /** Longest payload a frame of this kind may have. */
 export function maxPayloadBytes(kind: number): number {
   if (emptyKinds.has(kind)) return 0;
   return rawKinds.has(kind) ? limits.maxChunkBytes : limits.maxControlBytes;
+}
+
+/** Writes the header of a frame with a payload of `bytes` at `buffer[at]`. */
+export function writeHeader(buffer: Buffer, at: number, kind: number, invocation: number, bytes: number): void {
+  buffer.writeUInt32LE(prefixBytes + bytes, at);
+  buffer[at + lengthBytes] = kind;
+  buffer.writeUInt32LE(invocation, at + lengthBytes + 1);
 }
 
 /** Cuts a byte stream into frames. A length is checked before anything is allocated for it. */
@@ -123,62 +131,5 @@ export class FrameDecoder {
       onFrame({ kind, invocation: this.#header.readUInt32LE(lengthBytes + 1), payload });
     }
     return taken;
-  }
-}
-
-/** A payload up to this long is copied behind its header: one buffer is cheaper to write than two. */
-const copyBelowBytes = 4_096;
-
-/** Writes frames to a stream; those of one tick leave together. */
-export class FrameWriter {
-  #sink: Writable;
-  #corked = false;
-
-  constructor(sink: Writable) {
-    this.#sink = sink;
-  }
-
-  /** From now on to another stream; nothing may be pending on the first. */
-  redirect(sink: Writable): void {
-    this.#sink = sink;
-    this.#corked = false;
-  }
-
-  /** Does nothing on a stream that is closed: what was in flight ends by the reader's end of it. */
-  send(kind: number, invocation: number, payload?: Uint8Array): void {
-    const sink = this.#sink;
-    if (!sink.writable) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      sink.cork();
-      process.nextTick(() => this.flush());
-    }
-    const bytes = payload?.byteLength ?? 0;
-    const inline = payload !== undefined && bytes <= copyBelowBytes;
-    const head = Buffer.allocUnsafe(headerBytes + (inline ? bytes : 0));
-    head.writeUInt32LE(prefixBytes + bytes, 0);
-    head.writeUInt8(kind, lengthBytes);
-    head.writeUInt32LE(invocation, lengthBytes + 1);
-    if (inline) head.set(payload, headerBytes);
-    sink.write(head);
-    if (payload !== undefined && !inline) sink.write(payload);
-  }
-
-  /** Hands what was sent to the kernel now, for those who may not see the end of this tick. */
-  flush(): void {
-    if (!this.#corked) return;
-    this.#corked = false;
-    this.#sink.uncork();
-  }
-
-  /** Calls `then` when the kernel has taken everything that was sent. */
-  whenFlushed(then: () => void): void {
-    this.flush();
-    this.#sink.write(Buffer.alloc(0), then);
-  }
-
-  /** Bytes the kernel has not taken yet. */
-  get pendingBytes(): number {
-    return this.#sink.writableLength;
   }
 }

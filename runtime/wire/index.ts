@@ -1,5 +1,14 @@
 export { ReceiveWindow, SendWindow } from "./flow.ts";
-export { type Frame, FrameDecoder, FrameWriter, ProtocolError } from "./frames.ts";
+export { FrameWriter } from "./frame-writer.ts";
+export { type Frame, FrameDecoder, ProtocolError } from "./frames.ts";
+export {
+  decodeAnswer,
+  decodeInvoke,
+  decodeResponseHead,
+  encodeInvoke,
+  encodeResponseHead,
+  problemOfHead,
+} from "./heads.ts";
 export { LineSplitter } from "./lines.ts";
 export * from "./messages.ts";
 export {
@@ -7,10 +16,7 @@ export {
   decodeCredit,
   decodeFailure,
   decodeInit,
-  decodeInvoke,
   decodeOutput,
   decodeReady,
-  decodeResponseHead,
   encode,
-  problemOfHead,
 } from "./payloads.ts";

@@ -1,6 +1,6 @@
 // Every message between tsfnd and a guest, by direction, with its limits. One unix stream per instance; a frame is
 //   u32 length of what follows · u8 kind · u32 invocation (0: none) · payload      (little endian)
-// and a payload is msgpack, or raw bytes for the kinds marked raw. Both sides treat the other's bytes as hostile.
+// and a payload is msgpack; lines of text for heads (heads.ts); raw bytes for the kinds marked raw. Both sides treat the other's bytes as hostile.
 
 export const limits = {
   /** Longest payload of a frame that is not raw. */
@@ -14,6 +14,8 @@ export const limits = {
   maxHeaders: 1_024,
   /** Characters of each text of a Failure. */
   maxFailureLength: 65_536,
+  /** Invocations that may be sent ahead to one guest. */
+  maxAhead: 32,
   /** Reasons in a Ready, and characters of each. */
   maxReasons: 16,
   maxReasonLength: 256,
@@ -37,6 +39,10 @@ export const toGuest = {
   retire: 7,
   /** No payload: nothing is in flight and the root was swapped for a fresh one; answered by resetDone. */
   reset: 8,
+  /** Invoke, with a ticket: sent while another one runs. The guest takes the ticket when its turn comes, or forgets it. */
+  ahead: 9,
+  /** No payload: all that were sent ahead and have not begun are taken back; answered by revoked. */
+  revoke: 10,
 } as const;
 
 /** guest → tsfnd. */
@@ -63,6 +69,10 @@ export const toDaemon = {
   dirty: 74,
   /** No payload. Answer to reset: the guest stands in the fresh root. */
   resetDone: 75,
+  /** u32 length of a ResponseHead, it, and all of the body, which is no longer than a chunk: instead of response. */
+  answer: 76,
+  /** No payload. Answer to revoke: those are forgotten. */
+  revoked: 77,
 } as const;
 
 /** How a function wants to be called; docs/functions.md tells the shapes. */

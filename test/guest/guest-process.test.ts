@@ -15,6 +15,7 @@ import {
   decodeReady,
   decodeResponseHead,
   encode,
+  encodeInvoke,
   type Frame,
   FrameDecoder,
   FrameWriter,
@@ -29,7 +30,7 @@ const hello = `export default { fetch: async (request) => new Response("hello " 
 test("init is answered with ready, an invocation with head, body, end and settled, in this order", async (t) => {
   const guest = await startGuest(t, hello);
   t.true(decodeReady((await guest.next()).payload).loadMs > 0);
-  guest.writer.send(toGuest.invoke, 9, encode({ ...invoke, method: "POST", hasBody: true }));
+  guest.writer.sendText(toGuest.invoke, 9, encodeInvoke({ ...invoke, method: "POST", hasBody: true }));
   guest.writer.send(toGuest.body, 9, Buffer.from("you"));
   guest.writer.send(toGuest.bodyEnd, 9);
   const head = await guest.next();
@@ -66,7 +67,7 @@ test("frames for an invocation that is over or was never there are ignored", asy
     guest.writer.send(toGuest.credit, number, encode({ bytes: 10 }));
     guest.writer.send(toGuest.cancel, number, encode({ reason: "client" }));
   }
-  guest.writer.send(toGuest.invoke, 1, encode(invoke));
+  guest.writer.sendText(toGuest.invoke, 1, encodeInvoke(invoke));
   t.is((await guest.next()).kind, toDaemon.response);
 });
 
@@ -76,7 +77,7 @@ test("a body stops at the window until credit comes", async (t) => {
     `export default { fetch: () => new Response("x".repeat(${limits.windowBytes + 1})) };`,
   );
   await guest.next();
-  guest.writer.send(toGuest.invoke, 1, encode(invoke));
+  guest.writer.sendText(toGuest.invoke, 1, encodeInvoke(invoke));
   await guest.next();
   for (let bytes = 0; bytes < limits.windowBytes; ) bytes += (await guest.next()).payload.length;
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -92,7 +93,7 @@ test("retire lets what runs finish and then the process exits with 0", async (t)
     `export default { fetch: () => new Promise((r) => setTimeout(() => r(new Response(null)), 50)) };`,
   );
   await guest.next();
-  guest.writer.send(toGuest.invoke, 1, encode(invoke));
+  guest.writer.sendText(toGuest.invoke, 1, encodeInvoke(invoke));
   guest.writer.send(toGuest.retire, 0);
   t.is((await guest.next()).kind, toDaemon.response);
   t.is((await guest.next()).kind, toDaemon.settled);
@@ -105,7 +106,7 @@ test("the process ends when tsfnd closes the stream, also in the middle of an in
     `setInterval(() => {}, 1000); export default { fetch: () => new Promise(() => {}) };`,
   );
   await guest.next();
-  guest.writer.send(toGuest.invoke, 1, encode(invoke));
+  guest.writer.sendText(toGuest.invoke, 1, encodeInvoke(invoke));
   guest.writer.flush();
   guest.wire.destroy();
   t.is(await guest.exitCode, 0);
@@ -121,14 +122,14 @@ test("lines printed right before process.exit and in an endless loop are not los
     } };`,
   );
   await guest.next();
-  guest.writer.send(toGuest.invoke, 1, encode({ ...invoke, method: "POST" }));
+  guest.writer.sendText(toGuest.invoke, 1, encodeInvoke({ ...invoke, method: "POST" }));
   t.is(decodeOutput((await guest.next()).payload).text, "last line");
   t.is(decodeOutput((await guest.next()).payload).text, "no end");
   t.is(await guest.exitCode, 7);
 
   const looping = await startGuest(t, `export default { fetch() { console.log("looping"); for (;;); } };`);
   await looping.next();
-  looping.writer.send(toGuest.invoke, 1, encode(invoke));
+  looping.writer.sendText(toGuest.invoke, 1, encodeInvoke(invoke));
   t.is(decodeOutput((await looping.next()).payload).text, "looping");
 });
 
@@ -144,7 +145,7 @@ test("a function that only prints cannot fill the memory: what is not read is dr
   );
   await guest.next();
   guest.wire.pause();
-  guest.writer.send(toGuest.invoke, 1, encode(invoke));
+  guest.writer.sendText(toGuest.invoke, 1, encodeInvoke(invoke));
   guest.writer.flush();
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   guest.wire.resume();

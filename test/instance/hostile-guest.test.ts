@@ -3,8 +3,8 @@
 
 import test from "ava";
 import type { TsfnError } from "../../runtime/errors.ts";
-import { encode, limits, toDaemon } from "../../runtime/wire/index.ts";
-import { startFunction, until } from "../support/live-function.ts";
+import { encode, encodeResponseHead, limits, toDaemon } from "../../runtime/wire/index.ts";
+import { startFunction, textOf, until } from "../support/live-function.ts";
 
 /** Writes the frames that the request's headers hold, in base64, straight to the stream; then waits for the end. */
 const source = `
@@ -32,7 +32,13 @@ function frame(
   return Buffer.concat([head, payload]).toString("base64");
 }
 
-const head = (status: number, headers: string[], hasBody = true) => encode({ status, headers, hasBody });
+const head = (status: number, headers: string[], hasBody = true) =>
+  Buffer.from(encodeResponseHead({ status, headers, hasBody }), "latin1");
+const whole = (body: Buffer, text = head(200, []), declared = text.length) => {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(declared);
+  return Buffer.concat([length, text, body]);
+};
 const good = frame(toDaemon.response, 1, head(200, []));
 const failure = encode({ kind: "threw", name: "Error", message: "", stack: "" });
 
@@ -44,8 +50,27 @@ const attacks: Readonly<Record<string, readonly [string[], string]>> = {
     [frame(toDaemon.ready, 0, encode({ handler: "fetch", loadMs: 1, unforkable: [] }))],
     "FUNCTION_CRASHED",
   ],
-  "a head that is no msgpack": [[frame(toDaemon.response, 1, Buffer.from([0xc1]))], "FUNCTION_BAD_RESPONSE"],
-  "a head that is a list": [[frame(toDaemon.response, 1, Buffer.from([0x90]))], "FUNCTION_BAD_RESPONSE"],
+  "a head of nothing": [[frame(toDaemon.response, 1)], "FUNCTION_BAD_RESPONSE"],
+  "a head without a word on its body": [[frame(toDaemon.response, 1, Buffer.from("200"))], "FUNCTION_BAD_RESPONSE"],
+  "a head that is no text": [[frame(toDaemon.response, 1, Buffer.from([0xc1, 0, 10, 49]))], "FUNCTION_BAD_RESPONSE"],
+  "an answer shorter than its head": [
+    [frame(toDaemon.answer, 1, whole(Buffer.alloc(0), head(200, []), 6))],
+    "FUNCTION_BAD_RESPONSE",
+  ],
+  "an answer of nothing": [[frame(toDaemon.answer, 1)], "FUNCTION_BAD_RESPONSE"],
+  "an answer with a body past a chunk": [
+    [frame(toDaemon.answer, 1, whole(Buffer.alloc(limits.maxChunkBytes + 1)))],
+    "FUNCTION_BAD_RESPONSE",
+  ],
+  "an answer with a bad head": [
+    [frame(toDaemon.answer, 1, whole(Buffer.alloc(0), head(99, [])))],
+    "FUNCTION_BAD_RESPONSE",
+  ],
+  "a second answer": [
+    [frame(toDaemon.answer, 1, whole(Buffer.alloc(0))), frame(toDaemon.answer, 1, whole(Buffer.alloc(0)))],
+    "ok",
+  ],
+  "revoked without being asked": [[frame(toDaemon.revoked, 0)], "FUNCTION_CRASHED"],
   "status 101": [[frame(toDaemon.response, 1, head(101, []))], "FUNCTION_BAD_RESPONSE"],
   "status 600": [[frame(toDaemon.response, 1, head(600, []))], "FUNCTION_BAD_RESPONSE"],
   "status 200.5": [[frame(toDaemon.response, 1, head(200.5, []))], "FUNCTION_BAD_RESPONSE"],
@@ -94,7 +119,7 @@ for (const [what, [frames, code]] of Object.entries(attacks)) {
     // The request's headers carry the frames; in the guest they are within what Headers takes.
     const outcome = live.call({ headers: ["x-frames", large] }).then(async (answer) => {
       await until(() => live.events.includes("gone"));
-      await answer.body?.toArray();
+      await textOf(answer);
       return "ok";
     });
     const got = await outcome.catch((error: TsfnError) => error.code);

@@ -85,7 +85,8 @@ test("pieces arrive as they are sent, in both directions at once", async (t) => 
   const { call } = await startFunction(t, echo);
   const body = new PassThrough();
   const answer = await call({ body, method: "POST" });
-  const reader = answer.body?.iterator();
+  t.true(answer.body instanceof Readable);
+  const reader = (answer.body as Readable).iterator();
   for (const word of ["one", "two", "three"]) {
     body.write(word);
     t.is(String((await reader?.next())?.value), word);

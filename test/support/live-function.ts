@@ -106,8 +106,8 @@ export function invocationOf(request: Partial<Invocation> = {}): Invocation {
 }
 
 export async function textOf(answer: Answer): Promise<string> {
-  if (answer.body === null) return "";
-  return Buffer.concat(await answer.body.toArray()).toString();
+  const { body } = answer;
+  return body instanceof Readable ? Buffer.concat(await body.toArray()).toString() : (body ?? "").toString();
 }
 
 export function bodyOf(...pieces: (string | Buffer)[]): Readable {

@@ -101,5 +101,5 @@ export function heldBody(): { readonly body: Readable; readonly end: () => void 
 }
 
 export async function textOf({ body }: Answer): Promise<string> {
-  return body === null ? "" : Buffer.concat(await body.toArray()).toString();
+  return body instanceof Readable ? Buffer.concat(await body.toArray()).toString() : (body ?? "").toString();
 }

@@ -92,10 +92,36 @@ test("frames of one tick leave in one write", async (t) => {
   for (let number = 1; number <= 5; number += 1) writer.send(toDaemon.settled, number);
   t.deepEqual(writes, []);
   await new Promise((resolve) => setImmediate(resolve));
-  t.deepEqual(writes, [5]);
+  t.deepEqual(writes, [1]);
   writer.send(toDaemon.settled, 6);
   writer.flush();
-  t.deepEqual(writes, [5, 1], "flush() does not wait for the tick's end");
+  t.deepEqual(writes, [1, 1], "flush() does not wait for the tick's end");
+});
+
+test("texts and bodies come through as one payload, whatever their length and characters", (t) => {
+  const latin = fc.string({ unit: fc.integer({ min: 0, max: 0xff }).map((code) => String.fromCharCode(code)) });
+  const body = fc.oneof(fc.string({ unit: "grapheme", maxLength: 9_000 }), fc.uint8Array({ maxLength: 9_000 }));
+  const property = fc.property(fc.array(fc.tuple(latin, body), { maxLength: 6 }), (frames) => {
+    const chunks: Buffer[] = [];
+    const sink = new PassThrough().on("data", (chunk) => chunks.push(chunk));
+    const writer = new FrameWriter(sink);
+    for (const [text, body] of frames) {
+      writer.sendText(toGuest.invoke, 1, text);
+      writer.sendWithBody(toDaemon.answer, 2, text, body);
+    }
+    writer.flush();
+    const expected = frames.flatMap(([text, body]) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(text.length);
+      const head = Buffer.from(text, "latin1");
+      return [
+        { kind: toGuest.invoke, invocation: 1, payload: head },
+        { kind: toDaemon.answer, invocation: 2, payload: Buffer.concat([length, head, Buffer.from(body)]) },
+      ];
+    });
+    t.deepEqual(read([Buffer.concat(chunks)]), expected);
+  });
+  t.notThrows(() => fc.assert(property));
 });
 
 test("sending on a stream that is closed does nothing", async (t) => {

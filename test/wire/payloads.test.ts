@@ -8,14 +8,10 @@ import {
   decodeCredit,
   decodeFailure,
   decodeInit,
-  decodeInvoke,
   decodeOutput,
   decodeReady,
-  decodeResponseHead,
   encode,
   type Init,
-  type Invoke,
-  limits,
   ProtocolError,
 } from "../../runtime/wire/index.ts";
 
@@ -30,18 +26,8 @@ const init: Init = {
   cpus: 0.5,
   memoryBytes: 5_000_000_000,
 };
-const invoke: Invoke = {
-  requestId: "r",
-  method: "GET",
-  url: "http://h/ü",
-  headers: ["a", "1", "a", "é"],
-  hasBody: false,
-  remainingMs: 29_999.5,
-};
-
 test("every message survives the way there", (t) => {
   t.deepEqual(decodeInit(encode(init)), init);
-  t.deepEqual(decodeInvoke(encode(invoke)), invoke);
   t.deepEqual(decodeCancel(encode({ reason: "client" })), { reason: "client" });
   t.deepEqual(decodeCredit(encode({ bytes: 5 })), { bytes: 5 });
   t.deepEqual(decodeReady(encode({ handler: "fetch", loadMs: 1.5, unforkable: [] })), {
@@ -51,8 +37,6 @@ test("every message survives the way there", (t) => {
   });
   const failure = { kind: "threw", name: "Error", message: "m", stack: "s\n at" } as const;
   t.deepEqual(decodeFailure(encode(failure)), failure);
-  const head = { status: 200, headers: ["a", "\xe9"], hasBody: true };
-  t.deepEqual(decodeResponseHead(encode(head)), head);
   const output = { stream: "stderr", level: "warn", text: "x\u0000y" } as const;
   t.deepEqual(decodeOutput(encode(output)), output);
 });
@@ -66,23 +50,15 @@ test("buffers of encode() are the caller's own", (t) => {
 
 test("fields that are missing, of a wrong type or out of bounds are refused by name", (t) => {
   const wrong: [object, RegExp][] = [
-    [{ headers: [], hasBody: false }, /response\.status is undefined; wanted a number from 200 to 599/],
-    [{ status: "200", headers: [], hasBody: false }, /response\.status is a string/],
-    [{ status: Number.NaN, headers: [], hasBody: false }, /response\.status is NaN/],
-    [{ status: 200, headers: {}, hasBody: false }, /response\.headers is an object/],
-    [{ status: 200, headers: ["a", 1], hasBody: false }, /response\.headers is a list of 2/],
-    [{ status: 200, headers: ["a"], hasBody: false }, /a header list has 1 items; wanted pairs/],
-    [{ status: 200, headers: [], hasBody: 1 }, /response\.hasBody is 1; wanted true or false/],
-    [{ status: 200, headers: ["A", "b"], hasBody: false }, /"A" is not a lower-case header name/],
-    [{ status: 200, headers: ["a b", "b"], hasBody: false }, /is not a lower-case header name/],
-    [{ status: 200, headers: ["a", "\0"], hasBody: false }, /the header a holds a character/],
-    [
-      { status: 200, headers: ["a", "x".repeat(limits.maxHeaderBytes)], hasBody: false },
-      /the headers have 65537 bytes/,
-    ],
+    [{ loadMs: 1, unforkable: [] }, /ready\.handler is undefined; wanted fetch/],
+    [{ handler: "fetch", loadMs: "1", unforkable: [] }, /ready\.loadMs is a string/],
+    [{ handler: "fetch", loadMs: Number.NaN, unforkable: [] }, /ready\.loadMs is NaN/],
+    [{ handler: "fetch", loadMs: 1, unforkable: {} }, /ready\.unforkable is an object/],
+    [{ handler: "fetch", loadMs: 1, unforkable: ["a", 1] }, /ready\.unforkable is a list of 2/],
+    [{ handler: "fetch", loadMs: 1, unforkable: ["x".repeat(257)] }, /a reason has 257 characters/],
   ];
   for (const [message, expected] of wrong) {
-    t.throws(() => decodeResponseHead(packed(message)), { instanceOf: ProtocolError, message: expected });
+    t.throws(() => decodeReady(packed(message)), { instanceOf: ProtocolError, message: expected });
   }
   t.throws(() => decodeCredit(packed({ bytes: 0 })), { instanceOf: ProtocolError });
   t.throws(() => decodeCredit(packed({ bytes: 1e9 })), { instanceOf: ProtocolError });
@@ -92,11 +68,10 @@ test("fields that are missing, of a wrong type or out of bounds are refused by n
 });
 
 test("a key named __proto__ changes no object's prototype", (t) => {
-  // {"__proto__": {"status": 200, "headers": [], "hasBody": false}}, and an env that holds such a key.
-  const inner = encode({ status: 200, headers: [], hasBody: false });
-  const payload = Buffer.concat([Buffer.from([0x81, 0xa9]), Buffer.from("__proto__"), inner]);
-  t.throws(() => decodeResponseHead(payload), { instanceOf: ProtocolError, message: /status is undefined/ });
-  t.is(Reflect.get({}, "status"), undefined);
+  // {"__proto__": {"bytes": 5}}, and an env that holds such a key.
+  const payload = Buffer.concat([Buffer.from([0x81, 0xa9]), Buffer.from("__proto__"), encode({ bytes: 5 })]);
+  t.throws(() => decodeCredit(payload), { instanceOf: ProtocolError, message: /bytes is undefined/ });
+  t.is(Reflect.get({}, "bytes"), undefined);
 
   const env = JSON.parse('{"__proto__": "x", "A": "1"}');
   const decoded = decodeInit(packed({ ...init, env }));
@@ -125,8 +100,8 @@ for (const [what, bytes] of Object.entries(hostile)) {
 }
 
 test("any bytes are either a message or a ProtocolError", (t) => {
-  const decoders = [decodeInit, decodeInvoke, decodeCancel, decodeCredit, decodeReady, decodeFailure, decodeOutput];
-  const messages = [encode(init), encode(invoke), encode({ reason: "client" })];
+  const decoders = [decodeInit, decodeCancel, decodeCredit, decodeReady, decodeFailure, decodeOutput];
+  const messages = [encode(init), encode({ reason: "client" })];
   const mutated = fc
     .tuple(fc.constantFrom(...messages), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }))
     .map(([message, changes]) => {
