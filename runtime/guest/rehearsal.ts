@@ -5,7 +5,16 @@
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { Socket } from "node:net";
-import { encode, FrameDecoder, FrameWriter, type Init, type Invoke, toDaemon, toGuest } from "../wire/index.ts";
+import {
+  encode,
+  encodeInvoke,
+  FrameDecoder,
+  FrameWriter,
+  type Init,
+  type Invoke,
+  toDaemon,
+  toGuest,
+} from "../wire/index.ts";
 import { standBy } from "./clone.ts";
 import type { DescriptorSink } from "./descriptor-sink.ts";
 import { chooseHandler } from "./handlers/index.ts";
@@ -106,7 +115,7 @@ class Daemon {
   #call(invoke: Invoke, body: string | null): Promise<void> {
     this.#calls += 1;
     this.#settled = Promise.withResolvers();
-    this.#writer.send(toGuest.invoke, this.#calls, encode(invoke));
+    this.#writer.sendText(toGuest.invoke, this.#calls, encodeInvoke(invoke));
     if (body !== null) {
       this.#writer.send(toGuest.body, this.#calls, Buffer.from(body));
       this.#writer.send(toGuest.bodyEnd, this.#calls);
