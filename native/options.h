@@ -13,8 +13,8 @@ struct options {
     const char *program;  /* absolute: tsfnd's package */
     uid_t user;
     gid_t group;
-    bool die_with_parent;
-    char **argv; /* tsfnd's */
+    bool die_with_parent; /* the guardian does, and the warden with it */
+    char **argv;          /* tsfnd's */
 };
 
 /* 0, or -1 after one line on stderr that says what is wrong. */

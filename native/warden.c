@@ -1,6 +1,7 @@
 /* The warden: the small root process that makes and destroys kernel objects for tsfnd. This file is its life:
  * start, wait, end. What it can be asked for is requests.c; how a sandbox is made is contain.c. */
 #include "warden.h"
+#include "guardian.h"
 #include "leftover.h"
 #include "probe.h"
 #include "spawn.h"
@@ -87,18 +88,13 @@ static int raise_open_files(struct failure *f) {
     return 0;
 }
 
-static int harden(const struct options *o, struct failure *f) {
-    pid_t parent = getppid();
+static int harden(struct failure *f) {
     umask(077);
     if (chdir("/") < 0) return fail(f, "leave the working directory", "chdir");
     /* Nobody may trace it or read its memory through /proc, whatever tsfnd's user becomes. */
     if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return fail(f, "harden the warden", "prctl");
-    if (raise_open_files(f) < 0) return -1;
-    if (!o->die_with_parent) return 0;
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) return fail(f, "die with the parent", "prctl");
-    if (getppid() != parent) kill(getpid(), SIGTERM);
-    return 0;
+    return raise_open_files(f);
 }
 
 /* In the order of what would be left behind by a crash: names are on the disk before anything bears them. */
@@ -159,7 +155,7 @@ static int lock_exit(const struct failure *f) {
 
 static int run(struct warden *w) {
     struct failure f;
-    if (harden(&w->options, &f) < 0) {
+    if (harden(&f) < 0) {
         complain(&f, "run `tsfn doctor`");
         return 1;
     }
@@ -183,6 +179,8 @@ int main(int argc, char **argv) {
         return WARDEN_EXIT_NOT_ALLOWED;
     }
     if (options.probe) return probe_main();
+    int status = guardian_start(options.die_with_parent);
+    if (status >= 0) return status;
     struct warden *w = calloc(1, sizeof *w);
     if (w == NULL) {
         fprintf(stderr, "warden: cannot start: no memory; free some\n");

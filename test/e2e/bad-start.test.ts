@@ -27,7 +27,7 @@ test.serial("a port in use: the address, the way out, exit code 6, nothing left"
     t.true(stderr.includes(host), stderr);
     t.true(stderr.includes("--listen"), stderr);
     t.true(linesOf(stderr) <= 4, stderr);
-    await createLeakAudit(join(base, "data")).assertClean();
+    createLeakAudit(join(base, "data")).assertClean();
   }
 });
 

@@ -28,6 +28,7 @@ const pauseUids = (uid: number): boolean => uid >= 0x4000_0000 && uid % 2 ** 24 
 const allButUser = namespaceKinds.filter((kind) => kind !== "user");
 
 const expectations = new Map<ProcessKind, Expectation>([
+  ["guardian", { uid: (uid) => uid === 0, powerless: true, seccomp: "2", ownNamespaces: [] }],
   ["warden", { uid: (uid) => uid === 0, powerless: false, seccomp: "0", ownNamespaces: ["mnt"] }],
   ["tsfnd", { uid: hostUids, powerless: true, seccomp: "2", ownNamespaces: ["mnt"] }],
   ["pause", { uid: pauseUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],
@@ -46,15 +47,14 @@ test.serial("every process of a server stands as it should, whatever its instanc
     await server.deploy(functionOf(t, { name: `by-${prefork}`, prefork }, `return new Response("x");`));
   for (const name of ["hello", "by-function", "by-runtime", "by-none"]) await server.fetch(`/function/${name}`);
   const busy = [server.fetch("/function/sleep?ms=4000"), server.fetch("/function/burn?cpu=2000")];
-  const { pid: tsfnd, wardenPid } = server.info();
   await until("six functions have instances", () => processesOf("instance", server.info()).length >= 6);
 
-  const rows = processTree(wardenPid);
+  const rows = processTree(server.info().guardianPid);
   const host = namespacesOf("self");
   const deviations: string[] = [];
   const seen = new Set<ProcessKind>();
   for (const { pid, uid, commandLine, ...rest } of rows) {
-    const kind = kindOf({ pid, uid, commandLine, ...rest }, { pid: tsfnd, wardenPid });
+    const kind = kindOf({ pid, uid, commandLine, ...rest }, server.info());
     const expected = kind === null ? undefined : expectations.get(kind);
     if (kind === null || expected === undefined)
       throw new Error(`what is process ${pid} of uid ${uid}, ${commandLine}?`);

@@ -4,7 +4,9 @@ import { type ProcessEntry, processTree } from "./processes.ts";
 import type { ServerInfo } from "./server.ts";
 
 /** `pause` is the first process of a zygote's sandbox. */
-export type ProcessKind = "warden" | "tsfnd" | "pause" | "zygote" | "instance";
+export type ProcessKind = "guardian" | "warden" | "tsfnd" | "pause" | "zygote" | "instance";
+
+export type ServerPids = Pick<ServerInfo, "pid" | "wardenPid" | "guardianPid">;
 
 const firstSandboxUid = 0x4000_0000;
 const uidsPerServer = 2 ** 24;
@@ -12,10 +14,8 @@ const uidsPerSandbox = 4_096;
 const functionUid = 1_000;
 
 /** null for what is on its way from one kind to another. */
-export function kindOf(
-  { pid, parent, uid }: ProcessEntry,
-  server: Pick<ServerInfo, "pid" | "wardenPid">,
-): ProcessKind | null {
+export function kindOf({ pid, parent, uid }: ProcessEntry, server: ServerPids): ProcessKind | null {
+  if (pid === server.guardianPid) return "guardian";
   if (pid === server.wardenPid) return "warden";
   if (pid === server.pid) return "tsfnd";
   if (uid < firstSandboxUid) return null;
@@ -25,6 +25,6 @@ export function kindOf(
   return uid % uidsPerSandbox === functionUid ? "instance" : null;
 }
 
-export function processesOf(kind: ProcessKind, server: Pick<ServerInfo, "pid" | "wardenPid">): ProcessEntry[] {
-  return processTree(server.wardenPid).filter((entry) => kindOf(entry, server) === kind);
+export function processesOf(kind: ProcessKind, server: ServerPids): ProcessEntry[] {
+  return processTree(server.guardianPid).filter((entry) => kindOf(entry, server) === kind);
 }

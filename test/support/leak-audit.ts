@@ -7,21 +7,23 @@ import { cgroupMounts, cgroupName } from "./cgroups.ts";
 import {
   descriptorsOf,
   entriesOf,
+  isDying,
   listProcesses,
   namespacesOf,
   type ProcessEntry,
   processTree,
   readProc,
 } from "./processes.ts";
-import { until } from "./until.ts";
 
 export interface LeakAudit {
   /** Notes what belongs to the server while it runs: its processes, their namespaces and uids. */
-  observe(wardenPid: number): void;
+  observe(guardianPid: number): void;
+  /** What is below no guardian is the machine's first process's to reap, when it gets to it, and no leak. */
+  leftToInit(): void;
   /** One sentence per thing that is still there. */
   leaks(): string[];
-  /** Gives the kernel a moment to finish what it does after the last process ended, then throws if anything is left. */
-  assertClean(): Promise<void>;
+  /** To be called once the server has ended, which is when nothing is left. @throws Error otherwise */
+  assertClean(): void;
 }
 
 /** The first uid that sandboxes get; a server owns blocks of 2 ** 24 from here. */
@@ -35,8 +37,8 @@ export function createLeakAudit(directory: string): LeakAudit {
   const uidBlocks = new Set<number>();
   const pids = new Set<number>();
 
-  // Of a killed warden's children nothing is left but their entry, and that is the machine's first process' to reap.
-  const isReapedByInit = ({ state, parent }: ProcessEntry): boolean => state === "Z" && parent === 1;
+  let guarded = true;
+  const isReapedByInit = ({ pid, parent }: ProcessEntry): boolean => !guarded && parent === 1 && isDying(pid);
   const isOurs = (entry: ProcessEntry, owners: ReadonlySet<number>): boolean =>
     entry.pid !== process.pid &&
     !isReapedByInit(entry) &&
@@ -65,19 +67,20 @@ export function createLeakAudit(directory: string): LeakAudit {
   };
 
   return {
-    observe(wardenPid) {
-      for (const { pid, uid } of processTree(wardenPid)) {
+    observe(guardianPid) {
+      for (const { pid, uid } of processTree(guardianPid)) {
         pids.add(pid);
         if (uid >= firstSandboxUid) uidBlocks.add(uid >>> 24);
         for (const inode of namespacesOf(pid).values()) if (!host.has(inode)) namespaces.add(inode);
       }
     },
+    leftToInit() {
+      guarded = false;
+    },
     leaks,
-    async assertClean() {
-      // Orphans are the machine's first process's to reap, which takes its time.
-      await until("nothing of the server is left", () => leaks().length === 0, 10_000).catch((cause: unknown) => {
-        throw new Error(`the server left behind:\n${leaks().join("\n")}`, { cause });
-      });
+    assertClean() {
+      const found = leaks();
+      if (found.length > 0) throw new Error(`the server left behind:\n${found.join("\n")}`);
     },
   };
 }

@@ -46,6 +46,13 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== "Z";
 }
 
+/** It has ended, as a zombie or, as the first process of a pid namespace, waiting for the others of it to be reaped. */
+export function isDying(pid: number): boolean {
+  // Field 9 of proc_pid_stat(5), the kernel's flags; the name before may hold blanks and parentheses.
+  const flags = Number(readProc(pid, "stat")?.replace(/^.*\)/s, "").split(" ")[7] ?? 4);
+  return (flags & 4) !== 0;
+}
+
 /** A process and everything below it. */
 export function processTree(pid: number): ProcessEntry[] {
   const all = listProcesses();

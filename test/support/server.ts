@@ -8,12 +8,14 @@ import { Client } from "undici";
 import { type CommandOptions, type CommandResult, runCommand, spawnCommand } from "./command.ts";
 import { type Owner, passableDirectory } from "./function-directory.ts";
 import { createLeakAudit, type LeakAudit } from "./leak-audit.ts";
-import { isAlive } from "./processes.ts";
+import { isAlive, readProcess } from "./processes.ts";
 import { until } from "./until.ts";
 
 export interface ServerInfo {
   readonly pid: number;
   readonly wardenPid: number;
+  /** Of the process above the warden. */
+  readonly guardianPid: number;
   readonly url: string;
 }
 
@@ -33,12 +35,17 @@ export interface Server {
   ask<Document>(route: string): Promise<Document>;
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** Both at once means so: neither lives long enough to see the other's end. */
-  kill9(...victims: readonly ("tsfnd" | "warden")[]): void;
+  kill9(...victims: readonly Victim[]): void;
+  /** Resolves when the foreground command is gone, and with it every process of the server. */
+  ended(): Promise<CommandResult>;
   /** Starts it again after `stop` or `kill9`, on the same data directory and another port. */
   start(): Promise<void>;
   /** SIGTERM to the foreground command. Resolves with its exit code and what it wrote to stderr. */
   stop(): Promise<CommandResult>;
 }
+
+const pidNames = { tsfnd: "pid", warden: "wardenPid", guardian: "guardianPid" } as const;
+export type Victim = keyof typeof pidNames;
 
 export interface ServerOptions {
   readonly flags?: readonly string[];
@@ -57,13 +64,13 @@ export async function startServer(t: Owner, options: ServerOptions = {}): Promis
     runCommand(args, { ...rest, env: { TSFN_SERVER: admin, ...env } });
 
   const stop = async (): Promise<CommandResult> => {
-    if (isAlive(running.info.wardenPid)) audit.observe(running.info.wardenPid);
+    if (isAlive(running.info.guardianPid)) audit.observe(running.info.guardianPid);
     running.child.kill("SIGTERM");
     return await running.ended;
   };
   t.teardown(async () => {
     await stop();
-    await audit.assertClean();
+    audit.assertClean();
   });
 
   return {
@@ -80,10 +87,12 @@ export async function startServer(t: Owner, options: ServerOptions = {}): Promis
     ask: (route) => askAdmin(admin, route),
     fetch: (path, init) => fetch(`${running.info.url}${path}`, init),
     kill9(...victims) {
-      audit.observe(running.info.wardenPid);
-      const pids = victims.map((victim) => (victim === "tsfnd" ? running.info.pid : running.info.wardenPid));
+      audit.observe(running.info.guardianPid);
+      if (victims.includes("guardian")) audit.leftToInit();
+      const pids = victims.map((victim) => running.info[pidNames[victim]]);
       for (const signal of ["SIGSTOP", "SIGKILL"] as const) for (const pid of pids) process.kill(pid, signal);
     },
+    ended: () => running.ended,
     async start() {
       await running.ended;
       running = await launch(dataDir, admin, options.flags ?? []);
@@ -98,9 +107,6 @@ interface Running {
   readonly ended: Promise<CommandResult>;
 }
 
-/** After a kill -9 of the warden a start waits for the dead, whom the machine's first process reaps when it gets to it. */
-const startPatienceMs = 120_000;
-
 async function launch(dataDir: string, admin: string, flags: readonly string[]): Promise<Running> {
   const own = ["--foreground", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--admin", admin];
   const child = spawnCommand(["server", "start", ...own, ...flags]);
@@ -112,22 +118,19 @@ async function launch(dataDir: string, admin: string, flags: readonly string[]):
     written.stderr += piece;
   });
   const ended = once(child, "close").then(([code]) => ({ code: code as number | null, ...written }));
-  const info = await until(
-    "the server is ready",
-    async () => {
-      if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
-      return await askAdmin<ServerInfo>(admin, "/v1/info").catch((error: NodeJS.ErrnoException) => {
-        if (["ENOENT", "ECONNREFUSED", "ECONNRESET", "UND_ERR_SOCKET"].includes(error.code ?? "")) return undefined;
-        throw error;
-      });
-    },
-    startPatienceMs,
-  ).catch(async (cause: unknown) => {
+  const info = await until("the server is ready", async () => {
+    if (child.exitCode !== null) throw new Error(`the server exited with ${child.exitCode}`);
+    return await askAdmin<Omit<ServerInfo, "guardianPid">>(admin, "/v1/info").catch((error: NodeJS.ErrnoException) => {
+      if (["ENOENT", "ECONNREFUSED", "ECONNRESET", "UND_ERR_SOCKET"].includes(error.code ?? "")) return undefined;
+      throw error;
+    });
+  }).catch(async (cause: unknown) => {
     child.kill("SIGTERM");
     const { stdout, stderr } = await ended;
     throw new Error(`the server did not get ready: ${cause}\n${stdout}${stderr}`, { cause });
   });
-  return { child, info: { ...info, url: info.url.replace(/\/$/, "") }, ended };
+  const guardianPid = readProcess(info.wardenPid)?.parent ?? 0;
+  return { child, info: { ...info, guardianPid, url: info.url.replace(/\/$/, "") }, ended };
 }
 
 async function askAdmin<Document>(socketPath: string, path: string): Promise<Document> {

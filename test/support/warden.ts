@@ -20,14 +20,17 @@ export interface TestWarden {
   readonly id: string;
   readonly dataDir: string;
   readonly pid: number;
+  /** Of the process above it. */
+  readonly guardianPid: number;
   /** Of the relay: what tsfnd would be. */
   readonly relayPid: number;
   readonly client: WardenClient;
   readonly sandboxes: SandboxFactory;
-  /** Resolves when the process is gone, with what the kernel and its stderr said. */
+  /** Resolves when nothing of it is left, with what the guardian told and what stderr said. */
   readonly ended: Promise<WardenEnd>;
   /** SIGTERM, and everything that follows. */
   stop(): Promise<WardenEnd>;
+  /** To the warden itself. */
   signal(name: NodeJS.Signals): void;
 }
 
@@ -69,19 +72,22 @@ export async function startWarden(t: Owner, options: WardenOptions = {}): Promis
     await ended;
   });
   const sockets = await Promise.race([arrival.sockets, ended.then(failStart)]);
-  if (child.pid === undefined) throw new Error("the warden did not start");
+  const guardianPid = child.pid ?? 0;
+  const [pid] = childrenOf(guardianPid);
+  if (pid === undefined) throw new Error("the warden did not start");
   options.raw?.(sockets);
   const client = options.raw === undefined ? connectWarden(sockets) : unconnected;
   t.teardown(() => client.close());
   return {
     id,
     dataDir,
-    pid: child.pid,
-    relayPid: childrenOf(child.pid)[0] ?? 0,
+    pid,
+    guardianPid,
+    relayPid: childrenOf(pid)[0] ?? 0,
     client,
     sandboxes: linuxSandboxes(client),
     ended,
-    signal: (name) => child.kill(name),
+    signal: (name) => process.kill(pid, name),
     stop() {
       child.kill("SIGTERM");
       return ended;

@@ -4,14 +4,16 @@
 import { once } from "node:events";
 import { chmod, mkdtemp, open, readFile, realpath, rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Address, Settings } from "../../../runtime/config.ts";
 import { isErrno, TsfnError } from "../../../runtime/errors.ts";
 import type { ServerInfo } from "../answers.ts";
 import type { Client } from "../client.ts";
-import { type Installation, launchServer, prepareDirectories, processEnd, sweepLeftovers } from "../server/index.ts";
+import { type Installation, launchServer, prepareDirectories, sweepLeftovers } from "../server/index.ts";
 
+/** SIGKILL: of the warden, which then has removed nothing; or of tsfnd, and then there is nothing to remove. */
+const killedStatus = 128 + constants.signals.SIGKILL;
 /** The level of `error` in pino's records; `fatal` is above. */
 const pinoError = 50;
 
@@ -68,9 +70,7 @@ async function launch(directory: string, settings: Settings, installation: Insta
     readComplaint: () => readFile(errorPath, "utf8"),
   });
   let closing = false;
-  let tsfnd: number | undefined;
-  const lost = server.ready.then(async ({ pid }) => {
-    tsfnd = pid;
+  const lost = server.ready.then(async () => {
     const status = await server.ended;
     if (closing) return await new Promise<never>(() => {});
     const told = (await readFile(errorPath, "utf8")).trim() || ((await lastError(logPath)) ?? "it said nothing");
@@ -85,11 +85,9 @@ async function launch(directory: string, settings: Settings, installation: Insta
       closing = true;
       server.child.kill("SIGTERM");
       const patience = setTimeout(server.endAtOnce, settings.graceMs + 3_000);
-      await server.ended;
+      const status = await server.ended;
       clearTimeout(patience);
-      // The warden goes last, unless it was killed.
-      if (tsfnd !== undefined) await processEnd(tsfnd);
-      if (server.child.signalCode !== null) await sweepLeftovers(prepared, installation);
+      if (status === killedStatus) await sweepLeftovers(prepared, installation);
       await rm(directory, { recursive: true, force: true });
     },
   };

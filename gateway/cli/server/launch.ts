@@ -13,6 +13,7 @@ import { type Client, openClient } from "../client.ts";
 import { parseErrorBlock } from "../report-error.ts";
 import { type Installation, insideProgram } from "./installation.ts";
 import type { Prepared } from "./prepare.ts";
+import { processEnd } from "./stop.ts";
 
 export interface LaunchOptions {
   readonly prepared: Prepared;
@@ -25,10 +26,10 @@ export interface LaunchOptions {
 }
 
 export interface RunningServer {
-  /** The warden. */
+  /** The guardian, which the warden lives below. */
   readonly child: ChildProcess;
   readonly client: Client;
-  /** Resolves when the warden is gone, with its exit status; 128 + n for a signal. Never rejects. */
+  /** Resolves when no process of it is left, with the warden's exit status; 128 + n for a signal. Never rejects. */
   readonly ended: Promise<number>;
   /** Resolves when the server answers. @throws TsfnError what the server said when it gave up */
   readonly ready: Promise<ServerInfo>;
@@ -55,7 +56,7 @@ export function launchServer({ prepared, installation, ...options }: LaunchOptio
     env: daemonEnvironment(process.env, prepared.settings),
     stdio: options.stdio,
   });
-  const { promise: ended, resolve } = Promise.withResolvers<number>();
+  const { promise: gone, resolve } = Promise.withResolvers<number>();
   let failure: Error | undefined;
   child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
   child.once("error", (error) => {
@@ -64,6 +65,12 @@ export function launchServer({ prepared, installation, ...options }: LaunchOptio
   });
   const client = openClient(prepared.settings.adminSocket);
   let info: ServerInfo | undefined;
+  const ended = gone.then(async (status) => {
+    // The guardian goes last, unless it was killed; then the others are about to end.
+    if (child.signalCode !== null && info !== undefined)
+      await Promise.all([processEnd(info.wardenPid), processEnd(info.pid)]);
+    return status;
+  });
   const ready = waitUntilReady(client, ended).then(async (outcome) => {
     if (typeof outcome === "number") throw complaint(failure?.message ?? (await options.readComplaint()), outcome);
     info = outcome;
