@@ -1,49 +1,23 @@
 // The unix socket of the admin API: whoever can open it controls the server, so its mode is set before it exists and a
-// socket file is replaced only when nobody answers on it. Calls of functions go past the API to invoke.ts.
+// socket file is replaced only when nobody answers on it. What a request does is admin-server.ts.
 
 import { lstat, unlink } from "node:fs/promises";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server } from "node:http";
 import { connect } from "node:net";
-import { getRequestListener } from "@hono/node-server";
-import { asTsfnError, isErrno, TsfnError } from "../runtime/errors.ts";
-import { type AdminParts, createAdmin } from "./admin.ts";
-import { sendProblem } from "./answer.ts";
-import { type InvokeParts, invoke } from "./invoke.ts";
-import { adminInvokeRoute, type FunctionRoute, parseTarget } from "./routes.ts";
+import { isErrno, TsfnError } from "../runtime/errors.ts";
+import { type AdminServerParts, serveAdmin } from "./admin-server.ts";
 import { createStrictServer, defaultLimits, type Listener, listenerOf } from "./server.ts";
 
 /** Read and write for the owner and the group, nothing for others. */
 const socketMode = 0o660;
 
 /** @throws TsfnError SERVER_RUNNING, LISTEN_FAILED */
-export async function openAdminSocket(path: string, parts: AdminParts & InvokeParts): Promise<Listener> {
+export async function openAdminSocket(path: string, parts: AdminServerParts): Promise<Listener> {
   await removeStale(path);
   const server = createStrictServer(defaultLimits);
-  const api = getRequestListener(createAdmin(parts).fetch, { overrideGlobalObjects: false });
-  const accept = (request: IncomingMessage, response: ServerResponse, awaitsContinue = false): void => {
-    const route = routeOf(request);
-    if (route === null) {
-      if (awaitsContinue) response.writeContinue();
-      void api(request, response);
-      return;
-    }
-    const exchange = parts.exchanges.open(request, response, awaitsContinue);
-    if (route instanceof TsfnError) void sendProblem(exchange, route);
-    else void invoke(parts, exchange, route);
-  };
-  server.on("request", accept);
-  server.on("checkContinue", (request, response) => accept(request, response, true));
+  serveAdmin(server, parts);
   await listen(server, path);
   return listenerOf(server, `unix:${path}`);
-}
-
-/** null: a route of the API. */
-function routeOf({ url = "" }: IncomingMessage): FunctionRoute | TsfnError | null {
-  try {
-    return adminInvokeRoute(parseTarget(url).pathAndQuery);
-  } catch (thrown) {
-    return asTsfnError(thrown);
-  }
 }
 
 async function removeStale(path: string): Promise<void> {

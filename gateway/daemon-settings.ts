@@ -7,9 +7,12 @@ import { resolveSettings, type Settings, settings as table } from "../runtime/co
 import { TsfnError } from "../runtime/errors.ts";
 
 const positive = z.int().min(1);
+const address = z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) });
 const whole: z.ZodType<Settings> = z.strictObject({
-  listen: z.strictObject({ host: z.string().min(1), port: z.int().min(0).max(65_535) }),
+  listen: address,
   adminSocket: z.string().startsWith("/"),
+  adminListen: address.nullable(),
+  adminTokenSha256: z.hash("sha256").nullable(),
   dataDir: z.string().startsWith("/"),
   graceMs: z.int().min(0),
   maxInstances: positive,

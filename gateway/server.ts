@@ -56,17 +56,27 @@ export async function openPublicListener(
       new TsfnError("REQUEST_MALFORMED", "The Expect header wants something else than 100-continue"),
     );
   });
+  endBrokenConnections(server, parts.exchanges);
+  return listenerOf(server, await listenOn(server, address, "--listen"));
+}
+
+/** A request that cannot be parsed is answered with a problem document, and its connection ends. */
+export function endBrokenConnections(server: Server, exchanges: Exchanges): void {
   const broken = new WeakSet<Duplex>();
   server.on("clientError", (error, socket) => {
     // The parser complains again about every byte that follows.
     if (broken.has(socket)) return;
     broken.add(socket);
-    endBrokenConnection(parts.exchanges, error, socket);
+    endBrokenConnection(exchanges, error, socket);
   });
-  await listen(server, address);
+}
+
+/** The URL, with the port that the kernel chose. @param flag what chooses another address. @throws TsfnError LISTEN_FAILED */
+export async function listenOn(server: Server, address: Address, flag: string): Promise<string> {
+  await listen(server, address, flag);
   const { port } = server.address() as AddressInfo;
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return listenerOf(server, `http://${host}:${port}`);
+  return `http://${host}:${port}`;
 }
 
 /** Options that the admin socket shares: what a stranger may send is bounded before any code of ours sees it. */
@@ -174,9 +184,9 @@ function parseError(cause: Error): TsfnError {
   return new TsfnError("REQUEST_MALFORMED", `The request could not be parsed: ${reason}`, { cause });
 }
 
-async function listen(server: Server, { host, port }: Address): Promise<void> {
+async function listen(server: Server, { host, port }: Address, flag: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => reject(listenFailed(cause, `${host}:${port}`)));
+    server.once("error", (cause) => reject(listenFailed(cause, `${host}:${port}`, flag)));
     server.listen({ host, port, backlog: 4_096 }, () => {
       server.removeAllListeners("error");
       resolve();
@@ -184,17 +194,17 @@ async function listen(server: Server, { host, port }: Address): Promise<void> {
   });
 }
 
-function listenFailed(cause: Error, address: string): TsfnError {
+function listenFailed(cause: Error, address: string, flag: string): TsfnError {
   const failed = (why: string, hint: string) =>
     new TsfnError("LISTEN_FAILED", `Cannot listen on ${address}: ${why}`, { hint, cause });
   if (isErrno(cause, "EADDRINUSE")) {
-    return failed("another process listens there", `Find it with: ss -ltnp; or choose another address with --listen`);
+    return failed("another process listens there", `Find it with: ss -ltnp; or choose another address with ${flag}`);
   }
   if (isErrno(cause, "EACCES")) {
-    return failed("the server runs without privileges", "Choose a port from 1024 with --listen");
+    return failed("the server runs without privileges", `Choose a port from 1024 with ${flag}`);
   }
   if (isErrno(cause, "EADDRNOTAVAIL") || isErrno(cause, "ENOTFOUND")) {
-    return failed("no interface of this machine has it", "Choose another with --listen, such as 127.0.0.1:8080");
+    return failed("no interface of this machine has it", `Choose another with ${flag}, such as 127.0.0.1:8080`);
   }
-  return failed(cause.message, "Choose another with --listen");
+  return failed(cause.message, `Choose another with ${flag}`);
 }

@@ -1,6 +1,8 @@
 // Every setting of the server as one object: flag, variable, default, validator. Parsed once (gateway/cli for people,
 // gateway/tsfnd for the daemon) into Settings; nothing downstream has defaults.
 
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { TsfnError } from "./errors.ts";
 
@@ -8,6 +10,10 @@ export interface Settings {
   readonly listen: Address;
   /** Path of the admin API's unix socket. */
   readonly adminSocket: string;
+  /** Where the admin API is also served over TCP, for whoever has the token; null: nowhere. */
+  readonly adminListen: Address | null;
+  /** Of the token that the TCP listener wants, in hexadecimal: tsfnd itself never knows the token. */
+  readonly adminTokenSha256: string | null;
   readonly dataDir: string;
   /** How long a stopping server waits for invocations in flight. */
   readonly graceMs: number;
@@ -39,6 +45,9 @@ export interface Setting<Value> {
   readonly parse: (text: string) => Value;
 }
 
+/** Random ones of this length cannot be found again from their hash, which a machine's users may see. */
+const minTokenLength = 20;
+
 const setting = <Value>(
   flag: string,
   variable: string,
@@ -50,6 +59,20 @@ const setting = <Value>(
 export const settings: { readonly [Key in keyof Settings]: Setting<Settings[Key]> } = {
   listen: setting("--listen", "TSFN_LISTEN", "127.0.0.1:8080", "address of the public listener", parseAddress),
   adminSocket: setting("--admin", "TSFN_ADMIN", "/run/tsfn/admin.sock", "path of the admin socket", parsePath),
+  adminListen: setting(
+    "--admin-listen",
+    "TSFN_ADMIN_LISTEN",
+    "off",
+    "address of the admin API over TCP; needs a token",
+    (text) => (text === "off" ? null : parseAddress(text)),
+  ),
+  adminTokenSha256: setting(
+    "--token-file",
+    "TSFN_TOKEN_FILE",
+    "none",
+    "file with the token for --admin-listen; TSFN_TOKEN holds the token itself",
+    (text) => (text === "none" ? null : hashToken(readTokenFile(text))),
+  ),
   dataDir: setting("--data-dir", "TSFN_DATA_DIR", "/var/lib/tsfn", "where functions and layers are kept", parsePath),
   graceMs: setting("--grace", "TSFN_GRACE", "30s", "how long a stop waits for invocations in flight", parseDuration),
   maxInstances: setting(
@@ -103,9 +126,16 @@ export function resolveSettings(
       throw new TsfnError("USAGE", `${origin} ${(cause as Error).message}`, { cause });
     }
   };
+  const adminListen = resolve("adminListen");
+  const adminTokenSha256 = tokenOf(flags, env) ?? resolve("adminTokenSha256");
+  if (adminListen !== null && adminTokenSha256 === null) {
+    throw new TsfnError("USAGE", "--admin-listen wants a token, and there is none; wanted --token-file or TSFN_TOKEN");
+  }
   return {
     listen: resolve("listen"),
     adminSocket: resolve("adminSocket"),
+    adminListen,
+    adminTokenSha256,
     dataDir: resolve("dataDir"),
     graceMs: resolve("graceMs"),
     maxInstances: resolve("maxInstances"),
@@ -115,6 +145,36 @@ export function resolveSettings(
     zygoteMemoryBytes: resolve("zygoteMemoryBytes"),
     durability: resolve("durability"),
   };
+}
+
+/** The token itself, from TSFN_TOKEN; a file that is named on the command line wins. */
+function tokenOf(
+  flags: Readonly<Partial<Record<keyof Settings, string>>>,
+  { TSFN_TOKEN: token }: Readonly<Record<string, string | undefined>>,
+): string | null {
+  if (flags.adminTokenSha256 !== undefined || token === undefined || token === "") return null;
+  try {
+    return hashToken(token);
+  } catch (cause) {
+    throw new TsfnError("USAGE", `TSFN_TOKEN ${(cause as Error).message}`, { cause });
+  }
+}
+
+function readTokenFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch (cause) {
+    throw new Error(`cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** What may stand in an Authorization header, and too long to be guessed. The token is in no message. */
+function hashToken(token: string): string {
+  if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token) || token.length < minTokenLength) {
+    const wanted = `wanted at least ${minTokenLength} of A-Z a-z 0-9 . _ ~ + / -, as from: openssl rand -hex 32`;
+    throw new Error(`holds a token of ${token.length} characters; ${wanted}`);
+  }
+  return createHash("sha256").update(token).digest("hex");
 }
 
 const sizeUnits: Readonly<Record<string, number>> = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 };

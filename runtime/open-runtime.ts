@@ -19,7 +19,7 @@ import { now } from "./trace.ts";
 import { noForker, ZygoteForker, Zygotes } from "./zygote/index.ts";
 
 export interface RuntimeOptions {
-  readonly settings: Omit<Settings, "listen" | "adminSocket" | "graceMs">;
+  readonly settings: Omit<Settings, "listen" | "adminListen" | "adminSocket" | "adminTokenSha256" | "graceMs">;
   readonly sandboxes: SandboxFactory;
   /** Hears from the first moment on, before anything is started. */
   readonly observer: RuntimeObserver;

@@ -28,10 +28,16 @@ export interface Client {
   json<Body>(ask: Ask): Promise<Body>;
 }
 
-/** @param server an absolute path of a socket, or a URL. @throws TsfnError USAGE */
-export function openClient(server: string): Client {
+/**
+ * @param server an absolute path of a socket, or a URL
+ * @param token what an admin API over TCP wants; it is sent to URLs only
+ * @throws TsfnError USAGE
+ */
+export function openClient(server: string, token?: string): Client {
   const connect = target(server);
-  const send = (ask: Ask): Promise<IncomingMessage> => dispatch(server, connect(ask), ask);
+  const bearer = token === undefined || server.startsWith("/") ? {} : { authorization: `Bearer ${token}` };
+  const send = (ask: Ask): Promise<IncomingMessage> =>
+    dispatch(server, connect(ask), { ...ask, headers: { ...bearer, ...ask.headers } });
   const stream = async (ask: Ask): Promise<IncomingMessage> => {
     const response = await send(ask);
     if ((response.statusCode ?? 500) < 400) return response;

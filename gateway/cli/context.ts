@@ -24,7 +24,10 @@ export interface SharedOptions {
 /** @param command the one that runs; it knows the program's options too. */
 export function contextOf(command: Command): Context {
   const { json = false, admin, server = admin } = command.optsWithGlobals<SharedOptions>();
-  return { output: openOutput({ json }), client: () => openClient(serverAddress(server, process.env)) };
+  return {
+    output: openOutput({ json }),
+    client: () => openClient(serverAddress(server, process.env), process.env.TSFN_TOKEN),
+  };
 }
 
 /** Flag before TSFN_SERVER before the socket that `server start` would use. */

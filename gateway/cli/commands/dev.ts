@@ -26,7 +26,10 @@ async function dev(dirs: readonly string[], { port, host }: RunOptions, command:
   const { output } = contextOf(command);
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   // Nothing survives it, and nobody waits for what is in flight when a person presses Ctrl-C.
-  const settings = resolveSettings({ listen: address, durability: "none", graceMs: "1s" }, process.env);
+  const settings = resolveSettings(
+    { listen: address, adminListen: "off", durability: "none", graceMs: "1s" },
+    process.env,
+  );
   const { runDev } = await import("../dev/index.ts");
   process.exitCode = await runDev({ dirs: dirs.length === 0 ? ["."] : dirs, settings, output });
 }

@@ -6,7 +6,7 @@ import { type Command, Option } from "commander";
 import { resolveSettings, type Settings, settings } from "../../../runtime/config.ts";
 
 const keys = Object.keys(settings) as (keyof Settings)[];
-const paths: ReadonlySet<keyof Settings> = new Set(["adminSocket", "dataDir"]);
+const paths: ReadonlySet<keyof Settings> = new Set(["adminSocket", "adminTokenSha256", "dataDir"]);
 
 export function withSettings(command: Command): Command {
   for (const key of keys) command.addOption(optionOf(key));
