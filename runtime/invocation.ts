@@ -10,6 +10,8 @@ export interface Invocation {
   /** The request id: matches `^[A-Za-z0-9._-]{1,128}$`. */
   readonly requestId: string;
   readonly functionName: string;
+  /** A published version's number; the live version when absent. */
+  readonly version?: number;
   readonly method: string;
   /**
    * Absolute URL with the path after the function's name, so that routers work unchanged: a request for

@@ -50,7 +50,14 @@ export function createRuntime(parts: RuntimeParts): Runtime {
   return {
     invoke(invocation: Invocation): Promise<Answer> {
       if (isStopping) return Promise.reject(stopping);
-      const live = pools.live(invocation.functionName);
+      const { functionName, version: pinned } = invocation;
+      if (pinned !== undefined && pinned !== catalog.current(functionName)?.number) {
+        const older = catalog.get(functionName, pinned);
+        return older === undefined
+          ? Promise.reject(notFound(functionName, pinned))
+          : pools.pinned(older).invoke(invocation);
+      }
+      const live = pools.live(functionName);
       if (live !== undefined) return live.invoke(invocation);
       const version = catalog.current(invocation.functionName);
       if (version === undefined) return Promise.reject(notFound(invocation.functionName));
@@ -58,6 +65,20 @@ export function createRuntime(parts: RuntimeParts): Runtime {
     },
 
     current: (name) => catalog.current(name),
+    version: (name, number) => catalog.get(name, number),
+    aliases: (name) => catalog.aliases(name),
+
+    async putAlias(alias) {
+      const { function: name, version } = alias;
+      await turns.take(name, () => {
+        if (catalog.get(existing(name).function, version) === undefined) throw notFound(name, version);
+        return catalog.putAlias(alias);
+      });
+    },
+
+    async deleteAlias(name, alias) {
+      return await turns.take(name, () => catalog.deleteAlias(existing(name).function, alias));
+    },
 
     async deploy(name: string, packageStream: Readable) {
       assertOpen();
@@ -83,6 +104,21 @@ export function createRuntime(parts: RuntimeParts): Runtime {
         // First: the new pool may start instances at once.
         if (zygote) forker.renew(existing(name));
         const emptied = pools.swap(pools.candidate(existing(name)));
+        if (isQuiet(pools, name)) await emptied;
+      });
+    },
+
+    async scale(name, instances) {
+      assertOpen();
+      await turns.take(name, async () => {
+        const version = existing(name);
+        const { scaling } = version.manifest;
+        if (instances > scaling.max) {
+          const message = `${name} cannot be scaled to ${instances}; wanted at most scaling.max, which is ${scaling.max}`;
+          throw new TsfnError("REQUEST_MALFORMED", message, { hint: "Raise scaling.max in tsfn.json" });
+        }
+        const manifest = { ...version.manifest, scaling: { ...scaling, min: instances } };
+        const emptied = pools.swap(pools.candidate({ ...version, manifest }));
         if (isQuiet(pools, name)) await emptied;
       });
     },
@@ -173,7 +209,8 @@ async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> 
   timer.abort();
 }
 
-function notFound(name: string): TsfnError {
+function notFound(name: string, version?: number): TsfnError {
   const known = name.length > 63 ? `${name.slice(0, 63)}…` : name;
-  return new TsfnError("FUNCTION_NOT_FOUND", `no function is deployed as "${known}"`);
+  if (version === undefined) return new TsfnError("FUNCTION_NOT_FOUND", `no function is deployed as "${known}"`);
+  return new TsfnError("FUNCTION_NOT_FOUND", `"${known}" has no version ${version}`);
 }

@@ -2,7 +2,7 @@
 // runtime.ts is the recipe behind it; the errors it throws are TsfnErrors of errors.ts.
 
 import type { Readable } from "node:stream";
-import type { FunctionVersion } from "./catalog/index.ts";
+import type { Alias, FunctionVersion } from "./catalog/index.ts";
 import type { TsfnError } from "./errors.ts";
 import type { StartReport } from "./instance/index.ts";
 import type { Answer, Invocation } from "./invocation.ts";
@@ -18,6 +18,14 @@ export interface Runtime {
   invoke(invocation: Invocation): Promise<Answer>;
   /** The live version of a function, for limits that hold before the call. Synchronous, no disk. */
   current(name: string): FunctionVersion | undefined;
+  /** A published version. Synchronous, no disk. */
+  version(name: string, number: number): FunctionVersion | undefined;
+  /** A function's aliases by name. Synchronous, no disk. */
+  aliases(name: string): ReadonlyMap<string, Alias>;
+  /** Makes or moves one. @throws FUNCTION_NOT_FOUND, also for a version that was not published; REQUEST_MALFORMED */
+  putAlias(alias: Alias): Promise<void>;
+  /** False when there is none. @throws FUNCTION_NOT_FOUND */
+  deleteAlias(name: string, alias: string): Promise<boolean>;
   /**
    * Stores, proves by starting it, and publishes a package made by `packFunction`. Acknowledged only when it is on
    * disk. On any failure the version that was live stays live.
@@ -30,6 +38,11 @@ export interface Runtime {
    * start. @throws FUNCTION_NOT_FOUND
    */
   restart(name: string, what: RestartOptions): Promise<void>;
+  /**
+   * Keeps so many instances ready until the next deployment or restart of the server, and replaces those there are.
+   * @throws FUNCTION_NOT_FOUND, REQUEST_MALFORMED over `scaling.max`
+   */
+  scale(name: string, instances: number): Promise<void>;
   list(): readonly FunctionSummary[];
   /** @throws FUNCTION_NOT_FOUND */
   inspect(name: string): Promise<FunctionDescription>;

@@ -1,5 +1,6 @@
 // What catalog.ts and its worker thread say to each other. Types only; a structured clone carries them.
 
+import type { Alias } from "./alias.ts";
 import type { FunctionVersion } from "./version.ts";
 
 export interface CatalogOptions {
@@ -9,7 +10,7 @@ export interface CatalogOptions {
 }
 
 export type CatalogRequest =
-  /** → every VersionRow */
+  /** → all rows */
   | { readonly verb: "open" }
   /** → the number reserved */
   | { readonly verb: "reserve"; readonly name: string }
@@ -17,14 +18,23 @@ export type CatalogRequest =
   | { readonly verb: "publish"; readonly version: FunctionVersion }
   /** → how many versions went */
   | { readonly verb: "remove"; readonly name: string }
+  /** → 1 */
+  | { readonly verb: "putAlias"; readonly alias: Alias }
+  /** → how many went */
+  | { readonly verb: "deleteAlias"; readonly function: string; readonly name: string }
   | { readonly verb: "close" };
+
+export interface CatalogRows {
+  readonly versions: readonly VersionRow[];
+  readonly aliases: readonly Alias[];
+}
 
 export interface VersionRow {
   readonly version: FunctionVersion;
   readonly isCurrent: boolean;
 }
 
-export type CatalogReply = { readonly value: VersionRow[] | number } | { readonly failure: CatalogFailure };
+export type CatalogReply = { readonly value: CatalogRows | number } | { readonly failure: CatalogFailure };
 
 export interface CatalogFailure {
   readonly message: string;

@@ -5,9 +5,9 @@ import { closeSync, fsyncSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
-import type { CatalogOptions, CatalogReply, CatalogRequest, VersionRow } from "./catalog-messages.ts";
+import type { Alias } from "./alias.ts";
+import type { CatalogOptions, CatalogReply, CatalogRequest, CatalogRows, VersionRow } from "./catalog-messages.ts";
 
-const schemaVersion = 1;
 // Versions before this one can lose a WAL that is reset while it is read (sqlite.org/releaselog/3_51_3.html).
 const leastSqlite = [3, 51, 3] as const;
 
@@ -30,7 +30,7 @@ function answer(request: CatalogRequest): CatalogReply {
   }
 }
 
-function handle(request: CatalogRequest): VersionRow[] | number {
+function handle(request: CatalogRequest): CatalogRows | number {
   switch (request.verb) {
     case "open":
       return open();
@@ -40,13 +40,17 @@ function handle(request: CatalogRequest): VersionRow[] | number {
       return publish(request.version);
     case "remove":
       return remove(request.name);
+    case "putAlias":
+      return putAlias(request.alias);
+    case "deleteAlias":
+      return deleteAlias(request.function, request.name);
     case "close":
       database.close();
       return 0;
   }
 }
 
-function open(): VersionRow[] {
+function open(): CatalogRows {
   checkSqlite();
   database.open();
   // Exclusive before the first use of the WAL: one server per directory, and no shared-memory file beside it.
@@ -59,7 +63,7 @@ function open(): VersionRow[] {
   if (check?.quick_check !== "ok") throw new Error(`the database is damaged: ${check?.quick_check}`);
   migrate();
   if (options.durability === "sync") syncDirectory(options.dir);
-  return readVersions();
+  return { versions: readVersions(), aliases: readAliases() };
 }
 
 function checkSqlite(): void {
@@ -70,30 +74,45 @@ function checkSqlite(): void {
   throw new Error(`this Node has SQLite ${found}; wanted ${leastSqlite.join(".")} or newer`);
 }
 
+/** Each brings the schema from its index to the next; none is ever changed, because databases of every age are out there. */
+const migrations = [
+  `
+    CREATE TABLE functions (
+      name TEXT PRIMARY KEY,
+      last_number INTEGER NOT NULL,
+      current INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE versions (
+      function TEXT NOT NULL REFERENCES functions (name),
+      number INTEGER NOT NULL,
+      manifest TEXT NOT NULL,
+      layer TEXT NOT NULL,
+      size_bytes INTEGER NOT NULL,
+      created_at TEXT NOT NULL,
+      PRIMARY KEY (function, number)
+    ) STRICT, WITHOUT ROWID;
+  `,
+  `
+    CREATE TABLE aliases (
+      function TEXT NOT NULL,
+      name TEXT NOT NULL,
+      number INTEGER NOT NULL,
+      description TEXT NOT NULL,
+      PRIMARY KEY (function, name),
+      FOREIGN KEY (function, number) REFERENCES versions (function, number) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+  `,
+] as const;
+
 function migrate(): void {
   const found = Number(database.prepare("PRAGMA user_version").get()?.user_version);
-  if (found > schemaVersion) {
-    throw new Error(`it was written by a newer tsfn (schema ${found}; this one reads up to ${schemaVersion})`);
+  if (found > migrations.length) {
+    throw new Error(`it was written by a newer tsfn (schema ${found}; this one reads up to ${migrations.length})`);
   }
-  if (found === schemaVersion) return;
+  if (found === migrations.length) return;
   transaction(() => {
-    database.exec(`
-      CREATE TABLE functions (
-        name TEXT PRIMARY KEY,
-        last_number INTEGER NOT NULL,
-        current INTEGER
-      ) STRICT, WITHOUT ROWID;
-      CREATE TABLE versions (
-        function TEXT NOT NULL REFERENCES functions (name),
-        number INTEGER NOT NULL,
-        manifest TEXT NOT NULL,
-        layer TEXT NOT NULL,
-        size_bytes INTEGER NOT NULL,
-        created_at TEXT NOT NULL,
-        PRIMARY KEY (function, number)
-      ) STRICT, WITHOUT ROWID;
-      PRAGMA user_version = ${schemaVersion};
-    `);
+    for (const migration of migrations.slice(found)) database.exec(migration);
+    database.exec(`PRAGMA user_version = ${migrations.length}`);
     return 0;
   });
 }
@@ -113,6 +132,16 @@ function readVersions(): VersionRow[] {
       sizeBytes: Number(row.size_bytes),
       createdAt: String(row.created_at),
     },
+  }));
+}
+
+function readAliases(): Alias[] {
+  const rows = database.prepare("SELECT function, name, number, description FROM aliases ORDER BY function, name");
+  return rows.all().map((row) => ({
+    function: String(row.function),
+    name: String(row.name),
+    version: Number(row.number),
+    description: String(row.description),
   }));
 }
 
@@ -152,6 +181,18 @@ function remove(name: string): number {
     database.prepare("UPDATE functions SET current = NULL WHERE name = ?").run(name);
     return Number(changes);
   });
+}
+
+function putAlias({ function: owner, name, version, description }: Alias): number {
+  const statement = database.prepare(`
+    INSERT INTO aliases (function, name, number, description) VALUES (?, ?, ?, ?)
+    ON CONFLICT (function, name) DO UPDATE SET number = excluded.number, description = excluded.description
+  `);
+  return Number(statement.run(owner, name, version, description).changes);
+}
+
+function deleteAlias(owner: string, name: string): number {
+  return Number(database.prepare("DELETE FROM aliases WHERE function = ? AND name = ?").run(owner, name).changes);
 }
 
 function transaction<Value>(work: () => Value): Value {

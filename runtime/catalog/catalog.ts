@@ -4,7 +4,8 @@
 import { Worker } from "node:worker_threads";
 import { TsfnError } from "../errors.ts";
 import type { LayerDigest } from "../sandbox/index.ts";
-import type { CatalogFailure, CatalogOptions, CatalogReply, CatalogRequest, VersionRow } from "./catalog-messages.ts";
+import { type Alias, checkAlias } from "./alias.ts";
+import type { CatalogFailure, CatalogOptions, CatalogReply, CatalogRequest, CatalogRows } from "./catalog-messages.ts";
 import type { FunctionVersion } from "./version.ts";
 
 export interface Catalog {
@@ -21,6 +22,12 @@ export interface Catalog {
   reserve(name: string): Promise<number>;
   /** Records a version whose number was reserved, and makes it current in the same transaction. */
   publish(version: FunctionVersion): Promise<void>;
+  /** By name. */
+  aliases(name: string): ReadonlyMap<string, Alias>;
+  /** Makes or moves one; its version is published. @throws TsfnError REQUEST_MALFORMED */
+  putAlias(alias: Alias): Promise<void>;
+  /** False when there is none. */
+  deleteAlias(name: string, alias: string): Promise<boolean>;
   /** Forgets all versions of a function; false when there is none. */
   remove(name: string): Promise<boolean>;
   /** Waits for what was asked before. Later writes are refused. */
@@ -31,7 +38,7 @@ export interface Catalog {
 export async function openCatalog(dir: string, options: Pick<CatalogOptions, "durability">): Promise<Catalog> {
   const worker = startWorker({ dir, ...options });
   try {
-    const functions = toFunctions((await worker.ask({ verb: "open" })) as VersionRow[]);
+    const functions = toFunctions((await worker.ask({ verb: "open" })) as CatalogRows);
     return fromParts(functions, worker);
   } catch (error) {
     await worker.end();
@@ -42,21 +49,25 @@ export async function openCatalog(dir: string, options: Pick<CatalogOptions, "du
 /** One function in memory. */
 interface Entry {
   readonly versions: Map<number, FunctionVersion>;
+  readonly aliases: Map<string, Alias>;
   current: FunctionVersion;
 }
 
-function toFunctions(rows: readonly VersionRow[]): Map<string, Entry> {
+function toFunctions({ versions, aliases }: CatalogRows): Map<string, Entry> {
   const functions = new Map<string, Entry>();
-  for (const { version, isCurrent } of rows) addVersion(functions, version, isCurrent);
+  for (const { version, isCurrent } of versions) addVersion(functions, version, isCurrent);
+  for (const alias of aliases) functions.get(alias.function)?.aliases.set(alias.name, alias);
   return functions;
 }
 
 function addVersion(functions: Map<string, Entry>, version: FunctionVersion, isCurrent: boolean): void {
-  const entry = functions.get(version.function) ?? { versions: new Map(), current: version };
+  const entry = functions.get(version.function) ?? { versions: new Map(), aliases: new Map(), current: version };
   entry.versions.set(version.number, version);
   if (isCurrent) entry.current = version;
   functions.set(version.function, entry);
 }
+
+const none: ReadonlyMap<string, Alias> = new Map();
 
 function fromParts(functions: Map<string, Entry>, worker: CatalogWorker): Catalog {
   return {
@@ -69,6 +80,18 @@ function fromParts(functions: Map<string, Entry>, worker: CatalogWorker): Catalo
     async publish(version) {
       await worker.ask({ verb: "publish", version });
       addVersion(functions, version, true);
+    },
+    aliases: (name) => functions.get(name)?.aliases ?? none,
+    async putAlias(alias) {
+      const known = functions.get(alias.function)?.aliases ?? none;
+      checkAlias(alias, known.has(alias.name) ? 0 : known.size);
+      await worker.ask({ verb: "putAlias", alias });
+      functions.get(alias.function)?.aliases.set(alias.name, alias);
+    },
+    async deleteAlias(name, alias) {
+      const count = await worker.ask({ verb: "deleteAlias", function: name, name: alias });
+      functions.get(name)?.aliases.delete(alias);
+      return count !== 0;
     },
     async remove(name) {
       const count = await worker.ask({ verb: "remove", name });
@@ -88,7 +111,7 @@ function layerOf({ layer }: FunctionVersion): LayerDigest {
 }
 
 interface CatalogWorker {
-  ask(request: CatalogRequest): Promise<VersionRow[] | number>;
+  ask(request: CatalogRequest): Promise<CatalogRows | number>;
   /** Idempotent. */
   end(): Promise<void>;
 }
@@ -97,7 +120,7 @@ interface CatalogWorker {
 function startWorker(options: CatalogOptions): CatalogWorker {
   // Without the process's own flags, some of which a worker refuses.
   const worker = new Worker(new URL("./catalog-worker.ts", import.meta.url), { workerData: options, execArgv: [] });
-  const waiting = new Map<number, PromiseWithResolvers<VersionRow[] | number>>();
+  const waiting = new Map<number, PromiseWithResolvers<CatalogRows | number>>();
   let lastId = 0;
   let gone: TsfnError | undefined;
   const fail = (cause?: Error) => {
@@ -121,7 +144,7 @@ function startWorker(options: CatalogOptions): CatalogWorker {
   const ask = (request: CatalogRequest) => {
     if (gone !== undefined) return Promise.reject(gone);
     worker.postMessage({ id: ++lastId, request });
-    const answer = Promise.withResolvers<VersionRow[] | number>();
+    const answer = Promise.withResolvers<CatalogRows | number>();
     waiting.set(lastId, answer);
     return answer.promise;
   };

@@ -1,6 +1,7 @@
 // The front page of the catalog: what a function is before it runs. source → bundle → package on the side of the one who
 // deploys; unpack → catalog on the side of the server.
 
+export type { Alias } from "./alias.ts";
 export type { BundleFile } from "./assets.ts";
 export { type Bundle, type Bundler, bundleFunction, createBundler } from "./bundle.ts";
 export { type Catalog, openCatalog } from "./catalog.ts";
@@ -11,3 +12,4 @@ export { packFunction } from "./package.ts";
 export { type FunctionSource, loadSource, type SourceOverrides } from "./source.ts";
 export { type UnpackedPackage, unpackFunction } from "./unpack.ts";
 export type { FunctionVersion, Manifest, ManifestLimits, ManifestScaling } from "./version.ts";
+export { packZip, type ZipSource } from "./zip.ts";

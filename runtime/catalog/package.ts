@@ -26,19 +26,29 @@ async function writeEntries(archive: Pack, bundle: Bundle, manifestText: string)
   archive.finalize();
 }
 
-async function writeEntry(archive: Pack, name: string, file: Omit<BundleFile, "path">): Promise<void> {
+export interface PackageFile {
+  readonly sizeBytes: number;
+  readonly executable: boolean;
+  /** Bytes, a file's path, or a stream of them. */
+  readonly content: BundleFile["content"] | Readable;
+}
+
+/** `name` is the whole path in the archive. */
+export async function writeEntry(archive: Pack, name: string, file: PackageFile): Promise<void> {
   const { content, sizeBytes, executable } = file;
   const header = { name, size: sizeBytes, mode: executable ? 0o755 : 0o644, mtime: new Date(0), type: "file" };
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const settle = (error?: Error | null) => (error ? reject(error) : resolve());
-  if (typeof content !== "string") {
+  if (typeof content !== "string" && !(content instanceof Readable)) {
     archive.entry(header, Buffer.from(content), settle);
     return promise;
   }
   const sink = archive.entry(header, settle);
   try {
-    await Promise.all([promise, pipeline(createReadStream(content), sink)]);
+    const stream = typeof content === "string" ? createReadStream(content) : content;
+    await Promise.all([promise, pipeline(stream, sink)]);
   } catch (cause) {
+    if (typeof content !== "string") throw cause;
     const message = `${content} cannot be packed: ${(cause as Error).message}`;
     throw new TsfnError("SOURCE_INVALID", message, { cause, hint: "It may have changed just now; try again" });
   }

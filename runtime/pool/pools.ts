@@ -1,7 +1,7 @@
 // Every pool of the server: the live one of each function, and those of replaced versions that still finish.
 
 import type { FunctionVersion } from "../catalog/index.ts";
-import type { TsfnError } from "../errors.ts";
+import { TsfnError } from "../errors.ts";
 import type { Estimates } from "./fleet.ts";
 import { firstEstimates, type Pool } from "./pool.ts";
 
@@ -11,6 +11,8 @@ export class Pools {
   readonly #make: PoolMaker;
   readonly #over: (version: FunctionVersion) => void;
   readonly #live = new Map<string, Pool>();
+  /** Of older versions that are called by number, as `name@number`. */
+  readonly #pinned = new Map<string, Pool>();
   readonly #leaving = new Set<Pool>();
 
   /** `over` hears of each version whose last instance is gone and that is live no more. */
@@ -31,6 +33,18 @@ export class Pools {
     return pool;
   }
 
+  /** The pool of a version that is not live; nothing of it is kept ready. */
+  pinned(version: FunctionVersion): Pool {
+    const key = `${version.function}@${version.number}`;
+    const known = this.#pinned.get(key);
+    if (known !== undefined) return known;
+    const { manifest } = version;
+    const pool = this.candidate({ ...version, manifest: { ...manifest, scaling: { ...manifest.scaling, min: 0 } } });
+    this.#pinned.set(key, pool);
+    pool.open();
+    return pool;
+  }
+
   /** A pool that gets no invocations until `swap`; it begins with what the live one learned. */
   candidate(version: FunctionVersion): Pool {
     return this.#make(version, this.#live.get(version.function)?.estimates ?? firstEstimates);
@@ -42,19 +56,24 @@ export class Pools {
     const before = this.#live.get(name);
     this.#live.set(name, next);
     next.open();
-    return before === undefined ? Promise.resolve() : this.#leave(before, before.replaceBy(next));
+    const replaced = new TsfnError("SHUTTING_DOWN", `the instances of ${name} are being replaced`, { retryAfterS: 1 });
+    const leaving = this.#takePinned(name).map((pool) => this.#leave(pool, pool.drain(replaced)));
+    if (before !== undefined) leaving.push(this.#leave(before, before.replaceBy(next)));
+    return Promise.all(leaving).then(() => undefined);
   }
 
   /** Resolves when the instances are gone; those in flight finish first. */
   remove(functionName: string, refusal: TsfnError): Promise<void> {
-    const pool = this.#live.get(functionName);
+    const live = this.#live.get(functionName);
     this.#live.delete(functionName);
-    return pool === undefined ? Promise.resolve() : this.#leave(pool, pool.refuse(refusal));
+    const going = this.#takePinned(functionName);
+    if (live !== undefined) going.push(live);
+    return Promise.all(going.map((pool) => this.#leave(pool, pool.refuse(refusal)))).then(() => undefined);
   }
 
   /** Those of one function, or all: live ones first. */
   all(functionName?: string): Pool[] {
-    const pools = [...this.#live.values(), ...this.#leaving];
+    const pools = [...this.#live.values(), ...this.#pinned.values(), ...this.#leaving];
     return functionName === undefined ? pools : pools.filter(({ version }) => version.function === functionName);
   }
 
@@ -62,6 +81,12 @@ export class Pools {
   abandon(version: FunctionVersion): void {
     const { function: name, number } = version;
     if (this.all(name).every((pool) => pool.version.number !== number)) this.#over(version);
+  }
+
+  #takePinned(functionName: string): Pool[] {
+    const taken = [...this.#pinned].filter(([, { version }]) => version.function === functionName);
+    for (const [key] of taken) this.#pinned.delete(key);
+    return taken.map(([, pool]) => pool);
   }
 
   async #leave(pool: Pool, emptied: Promise<void>): Promise<void> {
