@@ -21,6 +21,7 @@ export const info = z
     pid: count,
     wardenPid: count,
     url: z.string().openapi({ description: "Of the public listener" }),
+    adminUrl: z.string().nullable().openapi({ description: "Of this API over TCP; null when it is off" }),
     dataDir: z.string(),
     uptimeS: z.number(),
   })

@@ -6,8 +6,10 @@ import type { Logger } from "pino";
 import { asTsfnError, TsfnError } from "../runtime/errors.ts";
 import { type AdminEnv, addFunctionRoutes, type FunctionRoutesParts, invalidParameters } from "./admin-functions.ts";
 import { info } from "./admin-schemas.ts";
+import { awsPath, awsRoutes } from "./aws/index.ts";
 import type { Exchanges } from "./exchanges.ts";
-import type { Metrics } from "./metrics.ts";
+import type { CallObserver, Metrics } from "./metrics.ts";
+import { openFaasPath, openFaasRoutes } from "./openfaas/index.ts";
 import { shown } from "./routes.ts";
 import { problemResponse } from "./status.ts";
 
@@ -17,6 +19,8 @@ export interface ServerInfo {
   readonly wardenPid: number;
   /** Of the public listener. */
   readonly url: string;
+  /** Of the admin API over TCP; null when it is off. */
+  readonly adminUrl: string | null;
   readonly dataDir: string;
   readonly uptimeS: number;
 }
@@ -24,6 +28,7 @@ export interface ServerInfo {
 export interface AdminParts extends FunctionRoutesParts {
   readonly info: () => ServerInfo;
   readonly exchanges: Exchanges;
+  readonly calls: CallObserver;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Begins to drain; returns at once. */
@@ -47,6 +52,10 @@ export function createAdmin(parts: AdminParts): OpenAPIHono<AdminEnv> {
   });
   addServerRoutes(app, parts);
   addFunctionRoutes(app, parts);
+  const aws = awsRoutes(parts);
+  app.all(awsPath, ({ req, env }) => aws.fetch(req.raw, env));
+  const openFaas = openFaasRoutes({ ...parts, version: parts.info().version });
+  app.all(openFaasPath, ({ req, env }) => openFaas.fetch(req.raw, env));
   app.doc31("/v1/openapi.json", { openapi: "3.1.0", info: { title: "tsfn", version: parts.info().version } });
   return app;
 }

@@ -6,6 +6,7 @@ import type { Settings } from "../runtime/config.ts";
 import { type ErrorCode, TsfnError } from "../runtime/errors.ts";
 import { now, openRuntime, type Runtime, type RuntimeObserver } from "../runtime/index.ts";
 import type { SandboxFactory } from "../runtime/sandbox/index.ts";
+import { openAdminListener } from "./admin-listener.ts";
 import { openAdminSocket } from "./admin-socket.ts";
 import { Exchanges } from "./exchanges.ts";
 import { createMetrics } from "./metrics.ts";
@@ -52,17 +53,27 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     const front = await openPublicListener(settings.listen, shared);
     listeners.push(front);
     const { url } = front;
+    const tcp: { url: string | null } = { url: null };
     const info = () => ({
       version,
       pid: process.pid,
       wardenPid: parts.wardenPid,
       url,
+      adminUrl: tcp.url,
       dataDir: settings.dataDir,
       uptimeS: Math.round((now() - startedAtMs) / 1_000),
     });
     const admin = { ...shared, url, info, closing: closing.signal, shutdown: () => ending.drain() };
     listeners.push(await openAdminSocket(settings.adminSocket, admin));
-    log.info({ url, admin: settings.adminSocket, startMs: Math.round(now() - startedAtMs) }, "listening");
+    if (settings.adminListen !== null && settings.adminTokenSha256 !== null) {
+      const remote = await openAdminListener(settings.adminListen, settings.adminTokenSha256, admin);
+      listeners.push(remote);
+      tcp.url = remote.url;
+    }
+    log.info(
+      { url, admin: settings.adminSocket, adminUrl: tcp.url, startMs: Math.round(now() - startedAtMs) },
+      "listening",
+    );
     return { url, ended: ending.ended, stop: () => ending.drain(), wardenLost: () => ending.abandon() };
   } catch (thrown) {
     await Promise.all(listeners.map((listener) => listener.close()));

@@ -1,0 +1,37 @@
+// Texts of tsfn.json for functions that come through Lambda's API, which says the same things in other units.
+
+import type { Manifest } from "../../runtime/catalog/index.ts";
+
+export interface LambdaSettings {
+  readonly name: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly memoryMb: number;
+  readonly timeoutS: number;
+  /** null: tsfn's own default, which is smaller than Lambda's. */
+  readonly diskMb: number | null;
+}
+
+export function manifestText({ name, env, memoryMb, timeoutS, diskMb }: LambdaSettings): string {
+  const disk = diskMb === null ? {} : { disk: `${diskMb}mb` };
+  const limits = { memory: `${memoryMb}mb`, timeout: `${timeoutS}s`, ...disk };
+  return JSON.stringify({ name, handler: "lambda", env, limits });
+}
+
+/** What a live version was deployed with, for the next one. */
+export function manifestTextFrom(manifest: Manifest): string {
+  const { limits, scaling, ...others } = manifest;
+  const { memoryBytes, cpus, timeoutMs, diskBytes, pids, bodyBytes } = limits;
+  const { min, max, idleTimeoutMs } = scaling;
+  return JSON.stringify({
+    ...others,
+    limits: {
+      memory: `${memoryBytes}b`,
+      cpus,
+      timeout: `${timeoutMs}ms`,
+      disk: `${diskBytes}b`,
+      pids,
+      body: `${bodyBytes}b`,
+    },
+    scaling: { min, max, idleTimeout: `${idleTimeoutMs}ms` },
+  });
+}
