@@ -1,7 +1,6 @@
 // The recipe of the Invoke API: find the version, read the payload, invoke, answer as Lambda does. The whole answer is
 // collected here; stream.ts sends it in parts.
 
-import type { Readable } from "node:stream";
 import type { Logger } from "pino";
 import type { FunctionVersion } from "../../runtime/catalog/index.ts";
 import { asTsfnError } from "../../runtime/errors.ts";
@@ -116,7 +115,8 @@ function failure(error: FunctionError): Outcome {
 }
 
 /** null when there is more than Lambda lets through. */
-async function collect(body: Readable | null): Promise<Buffer | null> {
+async function collect(body: Answer["body"]): Promise<Uint8Array | null> {
+  if (body instanceof Uint8Array) return body.length > maxAnswerBytes ? null : body;
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body ?? []) {

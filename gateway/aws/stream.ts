@@ -55,7 +55,7 @@ async function* messagesOf(
 async function* bodyMessages(call: Call, answer: Answer): AsyncGenerator<Uint8Array, InvokeComplete> {
   if (isErrorDocument(answer)) return await documentedFailure(answer);
   try {
-    for await (const chunk of answer.body ?? []) yield* payloadChunks(chunk);
+    for await (const chunk of chunksOf(answer)) yield* payloadChunks(chunk);
     return {};
   } catch (thrown) {
     const failed = failureOf(thrown, call);
@@ -65,9 +65,9 @@ async function* bodyMessages(call: Call, answer: Answer): AsyncGenerator<Uint8Ar
 }
 
 /** The lambda shape answers with a document when the function threw before it wrote. */
-async function documentedFailure({ body }: Answer): Promise<InvokeComplete> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body ?? []) chunks.push(chunk);
+async function documentedFailure(answer: Answer): Promise<InvokeComplete> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of chunksOf(answer)) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();
   const { errorType } = JSON.parse(text);
   return { ErrorCode: String(errorType), ErrorDetails: text };
@@ -77,4 +77,9 @@ function failureOf(thrown: unknown, { options, version }: Call): InvokeComplete 
   const { timeoutMs } = version.manifest.limits;
   const error = functionErrorOf(thrown, { requestId: options.requestId, timeoutMs });
   return error === null ? null : { ErrorCode: error.errorType, ErrorDetails: error.errorMessage };
+}
+
+function chunksOf({ body }: Answer): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
+  if (body === null) return [];
+  return body instanceof Uint8Array ? [body] : body;
 }
