@@ -37,13 +37,13 @@ export async function packZip(source: ZipSource): Promise<Readable> {
       await writeEntry(archive, appPrefix + entryModule, { sizeBytes: content.length, executable: false, content });
     }
     for (const entry of entries) {
-      const content = await zip.openReadStreamPromise(entry);
+      const content = Readable.from(readEntry(zip, entry), { objectMode: false });
       const executable = (modeOf(entry) & 0o111) !== 0;
       await writeEntry(archive, appPrefix + entry.fileName, { sizeBytes: entry.uncompressedSize, executable, content });
     }
     archive.finalize();
   };
-  write().catch((cause: Error) => archive.destroy(cause instanceof TsfnError ? cause : invalid(cause.message, cause)));
+  write().catch((cause: Error) => archive.destroy(cause));
   return Readable.from(archive, { objectMode: false });
 }
 
@@ -74,6 +74,15 @@ async function listEntries(zip: ZipFile): Promise<Entry[]> {
     throw cause instanceof TsfnError ? cause : invalid((cause as Error).message, cause);
   }
   return entries;
+}
+
+/** Its size and its compression are checked by the library while it is read. */
+async function* readEntry(zip: ZipFile, entry: Entry): AsyncGenerator<Buffer> {
+  try {
+    yield* await zip.openReadStreamPromise(entry);
+  } catch (cause) {
+    throw invalid(`${quote(entry.fileName)}: ${(cause as Error).message}`, cause);
+  }
 }
 
 /** The text of index.mjs; null when the archive's own has the handler. */
