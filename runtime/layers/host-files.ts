@@ -3,10 +3,11 @@
 
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { constants, existsSync } from "node:fs";
+import { constants, createReadStream, createWriteStream, existsSync } from "node:fs";
 import { copyFile, lstat, mkdir, readdir, readlink, stat, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { isErrno, TsfnError } from "../errors.ts";
@@ -33,6 +34,7 @@ const certificatePaths = [
   "/etc/ssl/cert.pem",
 ];
 const certificatesPath = "/etc/ssl/certs/ca-certificates.crt";
+const hugePageBytes = 2 ** 21;
 const zoneinfoPath = "/usr/share/zoneinfo";
 /** Copies of the other zones with different leap seconds, and links to the machine's own zone. */
 const zonesLeftOut = new Set(["posix", "right", "localtime", "posixrules"]);
@@ -83,7 +85,20 @@ export async function copyHostFiles(files: readonly HostFile[], root: string): P
 /** When it rejects, nothing is being written any more. */
 export async function copyFiles(files: readonly HostFile[], root: string): Promise<void> {
   for (const { to } of files) await mkdir(join(root, dirname(to)), { recursive: true });
-  await allSettled(files.map(({ from, to }) => copyFile(from, join(root, to), constants.COPYFILE_FICLONE)));
+  await allSettled(files.map(({ from, to }) => copyOne(from, join(root, to))));
+}
+
+/**
+ * A program is written in pieces as large as a huge page: file systems that can (ext4 since Linux 6.16, XFS, Btrfs) then
+ * cache it in such pages, and all processes share one entry of a page table where each of them would have 512.
+ */
+async function copyOne(from: string, to: string): Promise<void> {
+  const { size, mode } = await stat(from);
+  if (size < 2 * hugePageBytes) return await copyFile(from, to, constants.COPYFILE_FICLONE);
+  await pipeline(
+    createReadStream(from, { highWaterMark: 4 * hugePageBytes }),
+    createWriteStream(to, { mode, flags: "wx" }),
+  );
 }
 
 async function allSettled(work: readonly Promise<void>[]): Promise<void> {
