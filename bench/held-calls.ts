@@ -5,8 +5,8 @@ import { connect, type Socket } from "node:net";
 import { now } from "../runtime/trace.ts";
 
 export interface HeldCalls {
-  /** From the first request to the first byte of the last answer. */
-  readonly wallMs: number;
+  /** From the first request to the first byte of each answer, ascending. */
+  readonly answeredMs: readonly number[];
   /** Hangs up; what still streams is cancelled. */
   release(): void;
 }
@@ -26,7 +26,7 @@ export async function holdCalls(
     onStart();
     const startedAtMs = now();
     const answers = await Promise.all(sockets.map((socket) => firstBody(socket, path)));
-    return { wallMs: Math.max(...answers) - startedAtMs, release };
+    return { answeredMs: answers.map((atMs) => atMs - startedAtMs).sort((a, b) => a - b), release };
   } catch (error) {
     release();
     throw error;

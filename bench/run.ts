@@ -1,11 +1,16 @@
 // `npm run bench`: runs the scenarios one after another, each in a process of its own, and writes down what they found, with
 // charts, in a directory of its own. What one of them cannot measure is said in the report; the others still count.
 
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { now } from "../runtime/trace.ts";
 import { type Arguments, parseArguments, usage } from "./arguments.ts";
+import { drawCharts } from "./charts/index.ts";
 import { describeCommit, describeMachine } from "./machine.ts";
-import { directoryName, type Result, writeResult } from "./report/result.ts";
+import { compare, comparisonText } from "./report/compare.ts";
+import { markdown } from "./report/markdown.ts";
+import { writeReadme } from "./report/readme.ts";
+import { directoryName, type Result, readResult, writeResult } from "./report/result.ts";
 import { machineLine, outcomeText, scoreboardText } from "./report/text.ts";
 import { type Outcome, runScenario } from "./run-scenario.ts";
 import { scenarios } from "./scenarios/index.ts";
@@ -32,10 +37,21 @@ async function main(args: readonly string[]): Promise<number> {
     print(usage);
     return 0;
   }
+  if (parsed.readme !== undefined) {
+    writeReadme(join(import.meta.dirname, ".."), readResult(parsed.readme));
+    return 0;
+  }
+  // A wrong directory is told now, not when everything is measured.
+  const then = parsed.against === undefined ? undefined : readResult(parsed.against);
   const result = await measure(parsed);
   const directory = join(parsed.results, directoryName(result));
-  writeResult(directory, result, new Map());
-  print(`${scoreboardText(result)}\n${directory}\n`);
+  // First of all what took so long.
+  writeResult(directory, result);
+  const charts = drawCharts(result);
+  for (const [name, svg] of charts) writeFileSync(join(directory, name), svg);
+  const comparison = then && comparisonText(compare(result, then), parsed.against ?? "");
+  writeFileSync(join(directory, "report.md"), markdown(result, charts.keys(), comparison));
+  print(`${scoreboardText(result)}\n${comparison ?? ""}${directory}\n`);
   return result.scenarios.every(({ report }) => report !== undefined) ? 0 : 1;
 }
 

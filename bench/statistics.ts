@@ -66,6 +66,12 @@ export function countsOf(samples: Iterable<number>): Counts {
   return [...counts].sort(([a], [b]) => a - b);
 }
 
+export function mergeCounts(all: readonly Counts[]): Counts {
+  const sums = new Map<number, number>();
+  for (const [value, count] of all.flat()) sums.set(value, (sums.get(value) ?? 0) + count);
+  return [...sums].sort(([a], [b]) => a - b);
+}
+
 /** The same of samples that are counted by value. */
 export function percentileOfCounts(counts: Counts, fraction: number): number {
   let left = Math.max(1, Math.ceil(fraction * counts.reduce((sum, [, count]) => sum + count, 0)));

@@ -1,7 +1,9 @@
-// Draws one cold start as a picture: a bar per stage, from when to when, coloured by who does the work. Plain SVG that
-// reads on light and on dark paper.
+// One cold start as a picture: a bar per stage, from when to when, coloured by who does the work.
 
+import { digits } from "../report/figures.ts";
 import type { Stage } from "../report.ts";
+import { linear } from "./scale.ts";
+import { colours, draw, element, line, text, top } from "./svg.ts";
 
 /** In the order in which they follow one another; `root` is made beside those from `take` on. */
 const forkStages: readonly (readonly [name: string, by: Stage["by"], told: string])[] = [
@@ -40,47 +42,52 @@ export function arrange(stages: ReadonlyMap<string, number>, totalMs: number): S
   return placed;
 }
 
-const colours = { tsfnd: "#4f7cac", warden: "#c0563f", zygote: "#d9a441", clone: "#5b8c5a" } as const;
-const size = { width: 860, labels: 130, right: 90, row: 22, bar: 14, top: 58 } as const;
+const colourOf = {
+  tsfnd: colours.blue,
+  warden: colours.peer,
+  zygote: colours.yellow,
+  clone: colours.green,
+} as const satisfies Record<Stage["by"], string>;
+const told = {
+  tsfnd: "tsfnd, the daemon",
+  warden: "warden, the root helper",
+  zygote: "zygote, the process that is forked",
+  clone: "the new instance",
+} as const;
+const size = { width: 860, labels: 150, right: 80, row: 24, bar: 14, legend: 24 } as const;
 
 /** @param title one line; @param totalMs the end of the axis */
 export function drawWaterfall(title: string, stages: readonly Stage[], totalMs: number): string {
-  const height = size.top + stages.length * size.row + 34;
-  const x = (ms: number) => size.labels + (ms / totalMs) * (size.width - size.labels - size.right);
-  const lines = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size.width} ${height}" font-family="sans-serif" font-size="12" fill="#808080">`,
-    `<title>${escaped(title)}</title>`,
-    `<text x="8" y="20" font-size="14">${escaped(title)}</text>`,
-    ...Object.entries(colours).flatMap(([name, colour], index) => [
-      `<rect x="${8 + index * 90}" y="32" width="10" height="10" fill="${colour}"/>`,
-      `<text x="${22 + index * 90}" y="41">${name}</text>`,
-    ]),
-    ...ticks(totalMs).flatMap((ms) => [
-      `<line x1="${x(ms).toFixed(1)}" x2="${x(ms).toFixed(1)}" y1="${size.top - 6}" y2="${height - 26}" stroke="#80808040"/>`,
-      `<text x="${x(ms).toFixed(1)}" y="${height - 10}" text-anchor="middle">${ms} ms</text>`,
+  const first = top + size.legend;
+  const bottom = first + stages.length * size.row;
+  const x = linear([0, totalMs], [size.labels, size.width - size.right]);
+  const subtitle = "One measured call with no instance alive, from its last byte to the first byte of the answer.";
+  return draw({ width: size.width, height: bottom + 34, title, subtitle }, [
+    ...legend(new Set(stages.map(({ by }) => by))),
+    ...x.ticks.flatMap((ms) => [
+      line(x(ms), first - 6, x(ms), bottom),
+      text(x(ms), bottom + 18, `${digits(ms)} ms`, { "text-anchor": "middle", fill: colours.faint }),
     ]),
     ...stages.flatMap(({ name, by, startMs, durationMs }, index) => {
-      const y = size.top + index * size.row;
+      const y = first + index * size.row;
       const width = Math.max(1.5, x(startMs + durationMs) - x(startMs));
       return [
-        `<text x="8" y="${y + 11}">${escaped(name)}</text>`,
-        `<rect x="${x(startMs).toFixed(1)}" y="${y}" width="${width.toFixed(1)}" height="${size.bar}" rx="2" fill="${colours[by]}"/>`,
-        `<text x="${(x(startMs) + width + 5).toFixed(1)}" y="${y + 11}">${durationMs.toFixed(2)}</text>`,
+        text(size.labels - 12, y + 12, name, { "text-anchor": "end" }),
+        element("rect", { x: x(startMs), y, width, height: size.bar, rx: 2, fill: colourOf[by] }),
+        text(x(startMs) + width + 6, y + 12, durationMs.toFixed(2), { fill: colours.faint }),
       ];
     }),
-    "</svg>",
-  ];
-  return `${lines.join("\n")}\n`;
+  ]);
 }
 
-/** Round numbers, about six of them. */
-function ticks(totalMs: number): number[] {
-  const rough = totalMs / 6;
-  const magnitude = 10 ** Math.floor(Math.log10(rough));
-  const step = ([1, 2, 5, 10].find((factor) => factor * magnitude >= rough) ?? 10) * magnitude;
-  return Array.from({ length: Math.floor(totalMs / step) + 1 }, (_, index) => Number((index * step).toPrecision(6)));
-}
-
-function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+function legend(present: ReadonlySet<Stage["by"]>): string[] {
+  let at = 20;
+  return [...present].flatMap((by) => {
+    const x = at;
+    at += 40 + told[by].length * 7;
+    return [
+      element("rect", { x, y: top - 10, width: 11, height: 11, rx: 2, fill: colourOf[by] }),
+      text(x + 17, top, told[by], { fill: colours.faint }),
+    ];
+  });
 }

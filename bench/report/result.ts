@@ -52,8 +52,7 @@ export function readResult(directory: string): Result {
   }
 }
 
-export function writeResult(directory: string, result: Result, files: ReadonlyMap<string, string>): void {
+export function writeResult(directory: string, result: Result): void {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, resultFile), `${JSON.stringify(result)}\n`);
-  for (const [name, content] of files) writeFileSync(join(directory, name), content);
 }

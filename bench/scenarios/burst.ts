@@ -6,9 +6,9 @@ import { example } from "../../test/support/function-directory.ts";
 import { type BareNodes, prepareBareNodes } from "../bare-node.ts";
 import { type Floor, startFloor } from "../floor.ts";
 import { holdCalls } from "../held-calls.ts";
-import type { Claim, Report, Subject } from "../report.ts";
+import type { Claim, Report, Series, Subject } from "../report.ts";
 import type { ScenarioOptions } from "../scenario.ts";
-import { medianRatio } from "../statistics.ts";
+import { median, medianRatio } from "../statistics.ts";
 import { goneAtOnce, modelOf, startTsfn, type Tsfn, untilQuiet } from "../tsfn.ts";
 
 /** More plain Nodes than this do not fit in the memory of an ordinary machine. */
@@ -34,6 +34,7 @@ export async function runBurst({ rounds, quick, owner }: ScenarioOptions): Promi
     ],
     subjects: parts.flatMap(({ subjects }) => subjects),
     claims: parts.flatMap(({ claims }) => claims),
+    series: parts.flatMap(({ series }) => series),
     notes: [
       "own instance: every call keeps its instance until the last one has begun, so N instances are there at once.",
       "shared: calls of functions/hello, which tsfn may answer with as few instances as it likes.",
@@ -46,6 +47,7 @@ export async function runBurst({ rounds, quick, owner }: ScenarioOptions): Promi
 interface Part {
   readonly subjects: readonly Subject[];
   readonly claims: readonly Claim[];
+  readonly series: readonly Series[];
 }
 
 interface Contenders {
@@ -63,7 +65,7 @@ async function measure({ tsfn, floor, bare }: Contenders, size: number, rounds: 
     for (let index = 0; index < floorRounds; index += 1)
       floors.push(((await floor.round("L3")).cpuMs * size) / availableParallelism());
   }
-  const wall = (bursts: readonly Burst[]) => bursts.map(({ wallMs }) => wallMs);
+  const wall = (bursts: readonly Burst[]) => bursts.map(wallOf);
   const subject = (name: string, bursts: readonly Burst[]): Subject => ({
     name: `${size} ${name}`,
     measures: [
@@ -75,8 +77,12 @@ async function measure({ tsfn, floor, bare }: Contenders, size: number, rounds: 
     subjects: [
       subject("own instance", own),
       subject("shared", shared),
-      ...(nodes.length > 0 ? [subject("plain nodes", nodes)] : []),
-      { name: `${size} × cpu(L3) / cores`, measures: [{ name: "last first byte", unit: "ms", samples: floors }] },
+      ...(nodes.length > 0 ? [{ ...subject("plain nodes", nodes), reference: true }] : []),
+      {
+        name: `${size} × cpu(L3) / cores`,
+        reference: true,
+        measures: [{ name: "last first byte", unit: "ms", samples: floors }],
+      },
     ],
     claims: [
       {
@@ -94,23 +100,47 @@ async function measure({ tsfn, floor, bare }: Contenders, size: number, rounds: 
           ]
         : []),
     ],
+    series: [
+      { chart: `burst ${size}`, name: "tsfn", points: curveOf(own) },
+      { chart: `burst ${size}`, name: "plain nodes", points: nodes.length > 0 ? curveOf(nodes) : [] },
+      {
+        chart: `burst ${size}`,
+        name: "floor",
+        points: [
+          [0, 0],
+          [median(floors), size],
+        ],
+      },
+    ],
   };
 }
 
 interface Burst {
-  readonly wallMs: number;
+  /** From the first call to the first byte of each answer, ascending. */
+  readonly answeredMs: readonly number[];
   readonly cpuMs: number;
+}
+
+function wallOf({ answeredMs }: Burst): number {
+  return answeredMs.at(-1) ?? Number.NaN;
+}
+
+/** How many were answered when, in the median round. */
+function curveOf(bursts: readonly Burst[]): Series["points"] {
+  const sorted = bursts.toSorted((a, b) => wallOf(a) - wallOf(b));
+  const median = sorted[Math.floor(sorted.length / 2)]?.answeredMs ?? [];
+  return [[0, 0] as const, ...median.map((ms, index) => [ms, index + 1] as const)];
 }
 
 async function burst(tsfn: Tsfn, name: string, size: number): Promise<Burst> {
   await tsfn.settle(name);
   let before = 0;
-  const { wallMs, release } = await holdCalls(tsfn.port(), `/function/${name}?ms=${holdMs}`, size, () => {
+  const { answeredMs, release } = await holdCalls(tsfn.port(), `/function/${name}?ms=${holdMs}`, size, () => {
     before = tsfn.readCpuUs();
   });
   const after = tsfn.readCpuUs();
   release();
-  return { wallMs, cpuMs: (after - before) / 1_000 };
+  return { answeredMs, cpuMs: (after - before) / 1_000 };
 }
 
 async function burstOfNodes(bare: BareNodes, size: number): Promise<Burst> {
@@ -120,8 +150,8 @@ async function burstOfNodes(bare: BareNodes, size: number): Promise<Burst> {
   try {
     const answers = await Promise.all(nodes.map((node) => node.firstByte()));
     const startedAtMs = Math.min(...nodes.map(({ spawnedAtMs }) => spawnedAtMs));
-    const wallMs = Math.max(...answers.map(({ firstByteAtMs }) => firstByteAtMs)) - startedAtMs;
-    return { wallMs, cpuMs: (bare.meter.read() - before) / 1_000 };
+    const answeredMs = answers.map(({ firstByteAtMs }) => firstByteAtMs - startedAtMs).sort((a, b) => a - b);
+    return { answeredMs, cpuMs: (bare.meter.read() - before) / 1_000 };
   } finally {
     await Promise.all(nodes.map((node) => node.end()));
   }

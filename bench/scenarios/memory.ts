@@ -7,6 +7,7 @@ import type { InstanceDescription } from "../../runtime/index.ts";
 import { example } from "../../test/support/function-directory.ts";
 import { until } from "../../test/support/until.ts";
 import { prepareBareNodes } from "../bare-node.ts";
+import { slopeOf } from "../charts/series.ts";
 import { type Footprint, footprintOf } from "../footprint.ts";
 import { holdCalls } from "../held-calls.ts";
 import type { Measure, Report } from "../report.ts";
@@ -32,7 +33,9 @@ export async function runMemory({ rounds, quick, owner }: ScenarioOptions): Prom
   let totals: Total[] = [];
   for (let round = 0; round < rounds; round += 1) {
     totals = await measureTotals(owner, sizes);
-    slopes.push(slope(totals.map(({ instances, pssKib, kernelKib }) => [instances, pssKib + kernelKib])));
+    slopes.push(
+      slopeOf({ points: totals.map(({ instances, pssKib, kernelKib }) => [instances, pssKib + kernelKib] as const) }),
+    );
   }
   const own = plain.map(({ privateKib, pageTablesKib }) => privateKib + pageTablesKib);
   const kib = (name: string, samples: readonly number[]): Measure => ({ name, unit: "KiB", samples });
@@ -120,12 +123,4 @@ function kernelKibOf({ sandbox }: InstanceDescription): number {
     return existsSync(v2) ? Number(/^kernel (\d+)$/m.exec(readFileSync(v2, "utf8"))?.[1] ?? 0) : 0;
   });
   return Math.max(pageTables, ...charged.map((bytes) => bytes / 1_024));
-}
-
-/** Of the least squares. */
-function slope(points: readonly (readonly [number, number])[]): number {
-  const mean = (index: 0 | 1) => points.reduce((sum, point) => sum + point[index], 0) / points.length;
-  const [x0, y0] = [mean(0), mean(1)];
-  const covariance = points.reduce((sum, [x, y]) => sum + (x - x0) * (y - y0), 0);
-  return covariance / points.reduce((sum, [x]) => sum + (x - x0) ** 2, 0);
 }

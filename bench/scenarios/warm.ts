@@ -8,7 +8,7 @@ import { type ClosedLoop, driveClosedLoop } from "../load/wrk.ts";
 import { cpuMsOf } from "../process-cpu.ts";
 import type { Claim, Measure, Report, Subject } from "../report.ts";
 import type { ScenarioOptions } from "../scenario.ts";
-import { type Counts, medianRatio, percentileOfCounts } from "../statistics.ts";
+import { type Counts, medianRatio, mergeCounts, percentileOfCounts } from "../statistics.ts";
 import { startTsfn, type Tsfn, untilQuiet } from "../tsfn.ts";
 
 /** Something that answers at a URL, with the processes whose CPU time it costs. */
@@ -120,14 +120,19 @@ function subjectOf(name: string, rounds: readonly Round[]): Subject {
   const cpu = (what: string) => rounds.map(({ cpuUs }) => cpuUs.get(what) ?? 0);
   const all = rounds.map(({ cpuUs }) => [...cpuUs.values()].reduce((sum, us) => sum + us, 0));
   const measures: Measure[] = [
-    { name: "one at a time, p50", unit: "µs", samples: alone(rounds, 0.5) },
+    {
+      name: "one at a time, p50",
+      unit: "µs",
+      samples: alone(rounds, 0.5),
+      counts: mergeCounts(rounds.map(({ aloneUs }) => aloneUs)),
+    },
     { name: "one at a time, p99", unit: "µs", samples: alone(rounds, 0.99) },
     { name: `${connections} at a time`, unit: "/s", samples: perSecond(rounds) },
     { name: "cpu of a call", unit: "µs", samples: all },
   ];
   if (processes.length > 1)
     measures.push(...processes.map((what) => ({ name: what, unit: "µs" as const, samples: cpu(what) })));
-  return { name, measures };
+  return { name, reference: name !== "tsfn", measures };
 }
 
 function claimsOf(taken: ReadonlyMap<string, readonly Round[]>): Claim[] {
