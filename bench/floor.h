@@ -62,7 +62,7 @@ void floor_round_trip(struct floor_time *spent);
 void floor_cgroups_find(const struct floor_options *options);
 void floor_cgroups_create(void);
 /* Everywhere but in the v2 tree, into which it was born if floor_cgroups_v2() is not -1. */
-void floor_cgroups_attach(pid_t pid);
+void floor_cgroups_join(void);
 int floor_cgroups_v2(void);
 void floor_cgroups_destroy(void);
 void floor_cgroups_leave(void);

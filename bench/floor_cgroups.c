@@ -30,6 +30,7 @@ static const struct limit {
 static struct tree {
     char parent[256], group[272];
     bool v2;
+    int tasks; /* of the round's group, while there is one */
     bool has[LIMITS];
 } trees[FLOOR_MOST_TREES];
 static int count;
@@ -69,8 +70,13 @@ void floor_cgroups_create(void) {
     for (int i = 0; i < count; i++) {
         floor_check(mkdir(trees[i].group, 0755), trees[i].group);
         set_limits(&trees[i]);
-        if (trees[i].v2)
+        if (trees[i].v2) {
             v2_group = floor_check(open(trees[i].group, O_RDONLY | O_DIRECTORY | O_CLOEXEC), trees[i].group);
+            continue;
+        }
+        char path[320];
+        snprintf(path, sizeof path, "%s/tasks", trees[i].group);
+        trees[i].tasks = floor_check(open(path, O_WRONLY | O_CLOEXEC), path);
     }
 }
 
@@ -78,19 +84,19 @@ int floor_cgroups_v2(void) {
     return v2_group;
 }
 
-void floor_cgroups_attach(pid_t pid) {
-    for (int i = 0; i < count; i++) {
-        if (trees[i].v2) continue;
-        char path[320];
-        snprintf(path, sizeof path, "%s/cgroup.procs", trees[i].group);
-        floor_check(text_write(AT_FDCWD, path, "%d", pid), path);
-    }
+/* By the child itself, and by `tasks`: a write of another's pid into `cgroup.procs` waits for an RCU grace
+ * period, which is most of ten milliseconds and nothing that has to be. */
+void floor_cgroups_join(void) {
+    for (int i = 0; i < count; i++)
+        if (!trees[i].v2 && write(trees[i].tasks, "0", 1) != 1) floor_fail(trees[i].group);
 }
 
 void floor_cgroups_destroy(void) {
     fd_close(&v2_group);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        if (!trees[i].v2) fd_close(&trees[i].tasks);
         floor_check(rmdir(trees[i].group), trees[i].group);
+    }
 }
 
 void floor_cgroups_leave(void) {

@@ -57,11 +57,12 @@ static void close_locks(const struct floor_root *root) {
     must(seccomp_apply(FILTER_INSTANCE, &f), &f);
 }
 
-/* `talk` brings the word that the uids are mapped and the groups joined, and takes the word that it is done.
+/* `talk` brings the word that the uids are mapped, and takes the word that it is done.
  */
 static noreturn void be_child(const struct floor_root *root, int talk) {
     char byte;
     if (read(talk, &byte, 1) != 1) floor_fail("hear from the parent");
+    floor_cgroups_join();
     close_locks(root);
     floor_memory_touch();
     if (write(talk, "x", 1) != 1) floor_fail("tell the parent");
@@ -89,7 +90,6 @@ static pid_t make_child(int *talk) {
     }
     close(ends[1]);
     floor_root_close(&root);
-    floor_cgroups_attach(child);
     must(user_map(child, OWNER, &f), &f);
     char byte = 'x';
     if (write(ends[0], &byte, 1) != 1 || read(ends[0], &byte, 1) != 1) floor_fail("hear from the child");
