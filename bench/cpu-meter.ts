@@ -15,7 +15,8 @@ export interface CpuMeter {
   remove(): void;
 }
 
-export function createCpuMeter(name: string): CpuMeter {
+/** @param engine a group at the root into which what is started may move its children, there or not */
+export function createCpuMeter(name: string, engine?: string): CpuMeter {
   const tree = v2Tree();
   const directory = join(tree, ownName(name));
   const home = join(tree, /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/");
@@ -30,14 +31,18 @@ export function createCpuMeter(name: string): CpuMeter {
         enter(home);
       }
     },
-    read: () => readUsageUs(directory),
+    read: () => readUsageUs(directory) + (engine === undefined ? 0 : readGroupUs(engine)),
     remove: () => rmdirSync(directory),
   };
 }
 
 /** CPU time of tsfnd and of all sandboxes of a server, those that are gone included; 0 before there are any. */
 export function readSandboxesUs(dataDir: string): number {
-  const [tree, name] = [v2Tree(), cgroupName(dataDir)];
+  return readGroupUs(cgroupName(dataDir));
+}
+
+function readGroupUs(name: string): number {
+  const tree = v2Tree();
   return readdirSync(tree).includes(name) ? readUsageUs(join(tree, name)) : 0;
 }
 

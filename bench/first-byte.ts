@@ -14,9 +14,13 @@ export interface FirstByte {
   readonly body: string;
 }
 
-/** @param onFirstByte is called before anything else happens, to read meters at that moment */
-export async function getFirstByte(port: number, path: string, onFirstByte: () => void): Promise<FirstByte> {
-  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+/** A port of 127.0.0.1, or a unix socket. @param onFirstByte is called before anything else happens, to read meters at that moment */
+export async function getFirstByte(
+  where: number | { readonly path: string },
+  path: string,
+  onFirstByte: () => void,
+): Promise<FirstByte> {
+  const socket = connect(typeof where === "number" ? { port: where, host: "127.0.0.1", noDelay: true } : where);
   try {
     await once(socket, "connect");
     const sentAtMs = now();

@@ -15,7 +15,7 @@ import { createCpuMeter, readSandboxesUs } from "./cpu-meter.ts";
 import { getFirstByte, isCold, requireStatus } from "./first-byte.ts";
 import type { FloorModel } from "./floor.ts";
 import { footprintOf } from "./footprint.ts";
-import { makePlace } from "./place.ts";
+import { makePlace, ownName } from "./place.ts";
 
 export interface Tsfn {
   readonly server: Server;
@@ -134,7 +134,7 @@ async function deployVariant(
   name: string,
   keys: Readonly<Partial<Record<keyof Manifest, unknown>>>,
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "tsfn-bench-"));
+  const directory = mkdtempSync(join(tmpdir(), ownName("function-")));
   try {
     cpSync(example(from), directory, { recursive: true });
     const path = join(directory, "tsfn.json");

@@ -3,12 +3,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { processTree } from "../../test/support/processes.ts";
 import { until } from "../../test/support/until.ts";
 import { makePlace } from "../place.ts";
+import { freePort } from "./free-port.ts";
 import type { WarmPeer } from "./peer.ts";
 
 const workers = availableParallelism();
@@ -84,15 +84,4 @@ async function answers(url: string): Promise<boolean> {
     if ((error as { readonly cause?: NodeJS.ErrnoException }).cause?.code === "ECONNREFUSED") return false;
     throw error;
   }
-}
-
-/** nginx cannot take port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("a TCP server has no port");
-  return address.port;
 }

@@ -52,7 +52,7 @@ function report(color: "green" | "yellow" | "red", verdict: string, name: string
 }
 
 function nativeSources(): string[] {
-  return ["native", "test/native/programs", "bench"]
+  return ["native", "test/native/programs", "bench", "bench/peers"]
     .flatMap((folder) => list(folder).map((name) => join(folder, name)))
     .filter((path) => /\.[ch]$/.test(path));
 }

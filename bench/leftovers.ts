@@ -1,0 +1,65 @@
+// Removes what a benchmark made when it cannot do so itself: on Ctrl-C (interrupts.ts), and at the next start after a kill -9.
+// Everything is found by the name of the process that it belongs to (place.ts).
+
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cgroupMounts } from "../test/support/cgroups.ts";
+import { isAlive, readProcess } from "../test/support/processes.ts";
+import { until } from "../test/support/until.ts";
+import { processesIn, removeGroups } from "./peers/container-cgroups.ts";
+import { keyIn, keyOf } from "./place.ts";
+
+/** For servers to stop by themselves: they remove what only they know of. */
+const stopPatienceMs = 20_000;
+
+/** Of every benchmark that has ended, and of one that waits for it: `also` is its key. */
+export async function removeLeftovers(also?: string): Promise<void> {
+  const isGone = (key: string) => key === also || keyOf(Number(key.split("-")[0])) !== key;
+  const isTheirs = (name: string) => {
+    const key = keyIn(name);
+    return key !== undefined && isGone(key);
+  };
+  const names = new Set(cgroupMounts().flatMap(({ path }) => readdirSync(path).filter(isTheirs)));
+  const processes = () => [...names].flatMap((name) => processesIn(name));
+  await endAll(processes);
+  for (const name of names) removeGroups(name);
+  const places = readdirSync(tmpdir())
+    .filter(isTheirs)
+    .map((name) => join(tmpdir(), name));
+  for (const place of places) {
+    for (const point of mountsBelow(place)) execFileSync("umount", ["--lazy", point]);
+    rmSync(place, { recursive: true });
+  }
+}
+
+/** Those that nobody of them has started first: a server takes its own processes with it. */
+async function endAll(processes: () => readonly number[]): Promise<void> {
+  const all = new Set(processes());
+  const heads = [...all].filter((pid) => !all.has(readProcess(pid)?.parent ?? 0));
+  for (const pid of heads) signal(pid, "SIGTERM");
+  const gone = () => processes().every((pid) => !isAlive(pid));
+  await until("the leftover processes have stopped", gone, stopPatienceMs).catch(() => {
+    for (const pid of processes()) signal(pid, "SIGKILL");
+  });
+  await until("the leftover processes have ended", gone);
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    // It has ended in the meantime.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** The last one made first. */
+function mountsBelow(place: string): string[] {
+  return readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .filter((point) => point.startsWith(`${place}/`))
+    .toReversed();
+}

@@ -1,0 +1,37 @@
+// Groups of ours at the root of every cgroup hierarchy, with those that container engines make below them.
+
+import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+import { cgroupMounts } from "../../test/support/cgroups.ts";
+
+/** The first of them. @param group path below the root of the hierarchies @throws Error when there is none */
+export function processIn(group: string): number {
+  const [pid] = processesIn(group);
+  if (pid === undefined) throw new Error(`the cgroup ${group} has no process; wanted one`);
+  return pid;
+}
+
+/** Ascending; zombies are in none. */
+export function processesIn(group: string): number[] {
+  const pids = groupsAt(group).flatMap((path) => readFileSync(join(path, "cgroup.procs"), "utf8").split("\n"));
+  return [...new Set(pids.filter((pid) => pid !== "").map(Number))].sort((a, b) => a - b);
+}
+
+/** @throws Error when a process is left in one of them */
+export function removeGroups(group: string): void {
+  for (const path of groupsAt(group).toReversed()) rmdirSync(path);
+}
+
+/** Directories in every hierarchy, parents before their children. */
+function groupsAt(group: string): string[] {
+  return cgroupMounts()
+    .map(({ path }) => join(path, group))
+    .filter((path) => existsSync(path))
+    .flatMap((path) => [path, ...directoriesBelow(path)]);
+}
+
+function directoriesBelow(path: string): string[] {
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => [join(path, name), ...directoriesBelow(join(path, name))]);
+}
