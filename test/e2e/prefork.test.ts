@@ -19,8 +19,24 @@ const check = async (): Promise<boolean> => { ${check} };
 export default { fetch: async () => Response.json({ ok: await check(), pid: process.pid }) };
 `;
 
-function directoryOf(t: Parameters<typeof functionDirectory>[0], behaviour: Behaviour, prefork: string): string {
-  const { name, reuse = "process", files = {} } = behaviour;
+/** Those that every way to start must know, for instances that serve one invocation only as well. */
+const essential = [
+  "top-level-await",
+  "timer-far-away",
+  "listening-socket",
+  "worker",
+  "child-process",
+  "web-assembly",
+  "native-addon",
+];
+
+function directoryOf(
+  t: Parameters<typeof functionDirectory>[0],
+  behaviour: Behaviour,
+  prefork: string,
+  always?: "never",
+): string {
+  const { name, reuse = always ?? "process", files = {} } = behaviour;
   const manifest = {
     name: `${name}-${prefork}`,
     prefork,
@@ -68,6 +84,22 @@ for (const mode of modes) {
       }
     }
   });
+}
+
+for (const mode of modes) {
+  test.serial(
+    `prefork "${mode}" with reuse "never": each caller gets a process of its own, however it loads`,
+    async (t) => {
+      const server = await startServer(t);
+      const found = behaviours.filter(({ name }) => essential.includes(name));
+      t.is(found.length, essential.length);
+      for (const behaviour of found) {
+        await server.deploy(directoryOf(t, behaviour, mode, "never"));
+        const well = { ok: true, pid: 1 };
+        t.deepEqual(await callBoth(server, `${behaviour.name}-${mode}`), [well, well], behaviour.name);
+      }
+    },
+  );
 }
 
 interface Inspected {

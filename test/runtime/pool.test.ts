@@ -96,6 +96,16 @@ test("min instances outlive the idle timeout and are replaced when they die", as
   await shared.runtime.remove("guarded");
 });
 
+test("a deploy is done when min instances are ready, and not before", async (t) => {
+  const { version } = await shared.deploy("ready", pid, { scaling: { min: 3 } });
+  t.is(version, 1);
+  const { idle, starting } = poolOf(shared.runtime, "ready");
+  t.deepEqual({ idle, starting }, { idle: 3, starting: 0 });
+  await shared.deploy("ready", `${pid} // again`, { scaling: { min: 2 } });
+  t.is(poolOf(shared.runtime, "ready").idle, 2);
+  await shared.runtime.remove("ready");
+});
+
 test("a full waiting line answers 429 and the others are still served", async (t) => {
   const small = await openTestRuntime(t, { maxWaiting: 2 });
   await small.deploy("narrow", pid, { scaling: { max: 1 } });
