@@ -1,4 +1,5 @@
-// The admin API's routes about functions: deploy, list, inspect, remove, restart, logs, instances. Invoking one is not
+// The admin API's routes about functions: deploy, list, inspect, remove, restart, instances. Logs and versions have files of their
+// own (admin-logs.ts, admin-versions.ts). Invoking one is not
 // here: admin-socket.ts takes that path past the API, straight to invoke.ts.
 
 import type { IncomingMessage } from "node:http";
@@ -8,8 +9,8 @@ import type { Context } from "hono";
 import { checkName } from "../runtime/catalog/index.ts";
 import { TsfnError } from "../runtime/errors.ts";
 
-import type { LogOptions, LogRecord, Runtime } from "../runtime/index.ts";
-import { deployed, functionDescription, instance, listedFunction, logRecord, problem } from "./admin-schemas.ts";
+import type { Runtime } from "../runtime/index.ts";
+import { deployed, functionDescription, instance, listedFunction, problem } from "./admin-schemas.ts";
 import { discardRest, openRequestBody } from "./request-body.ts";
 import { shown } from "./routes.ts";
 
@@ -29,37 +30,22 @@ const maxPackageBytes = 640 * 2 ** 20;
 /** How long the rest of a refused upload may take to arrive. */
 const discardMs = 10_000;
 
-const params = z.object({ name: z.string().openapi({ example: "hello" }) });
-const failures = {
+export const functionParams = z.object({ name: z.string().openapi({ example: "hello" }) });
+export const failures = {
   default: { description: "Failure", content: { "application/problem+json": { schema: problem } } },
 } as const;
-const answers = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
+export const answers = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
   description,
   content: { "application/json": { schema } },
 });
 
-const logsQuery = z.object({
-  tail: z.coerce.number().int().min(0).max(100_000).default(100),
-  follow: z.enum(["true", "false"]).default("false"),
-});
 const restartQuery = z.object({
   zygote: z
     .enum(["true", "false"])
     .default("false")
     .openapi({ description: "Also replace the process that its instances are forked from" }),
 });
-const logsRoute = createRoute({
-  method: "get",
-  path: "/v1/functions/{name}/logs",
-  summary: "Its log records, one JSON document a line",
-  request: { params, query: logsQuery },
-  responses: {
-    200: { description: "NDJSON", content: { "application/x-ndjson": { schema: logRecord } } },
-    ...failures,
-  },
-});
-
-export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url, closing }: FunctionRoutesParts): void {
+export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url }: FunctionRoutesParts): void {
   const functionUrl = (name: string): string => `${url}/function/${name}`;
 
   app.openapi(
@@ -81,7 +67,7 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url, cl
       path: "/v1/functions/{name}",
       summary: "Deploy: store a package, prove that it loads, and make it the live version",
       request: {
-        params,
+        params: functionParams,
         body: { content: { "application/x-tar": { schema: z.string().openapi({ format: "binary" }) } } },
       },
       responses: {
@@ -102,7 +88,7 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url, cl
       method: "get",
       path: "/v1/functions/{name}",
       summary: "Everything about one function",
-      request: { params },
+      request: { params: functionParams },
       responses: { 200: answers("The function", functionDescription), ...failures },
     }),
     async (context) => {
@@ -116,7 +102,7 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url, cl
       method: "delete",
       path: "/v1/functions/{name}",
       summary: "Remove a function with all its versions",
-      request: { params },
+      request: { params: functionParams },
       responses: { 204: { description: "It is gone" }, ...failures },
     }),
     async (context) => {
@@ -130,7 +116,7 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url, cl
       method: "post",
       path: "/v1/functions/{name}/restart",
       summary: "Retire its instances, so that the next call is a cold start",
-      request: { params, query: restartQuery },
+      request: { params: functionParams, query: restartQuery },
       responses: { 204: { description: "They are retiring" }, ...failures },
     }),
     async (context) => {
@@ -139,22 +125,6 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url, cl
       return context.body(null, 204);
     },
   );
-
-  // Registered and served apart: the typed form knows no answer that is a stream.
-  app.openAPIRegistry.registerPath(logsRoute);
-  app.get("/v1/functions/:name/logs", (context) => {
-    const query = logsQuery.safeParse(context.req.query());
-    if (!query.success) throw invalidParameters(query.error);
-    const left = new AbortController();
-    context.env.outgoing.once("close", () => left.abort());
-    const options: LogOptions = {
-      tail: query.data.tail,
-      follow: query.data.follow === "true",
-      signal: AbortSignal.any([left.signal, closing]),
-    };
-    const lines = ReadableStream.from(ndjson(runtime.logs(context.req.param("name"), options)));
-    return context.body(lines, 200, { "Content-Type": "application/x-ndjson" });
-  });
 
   app.openapi(
     createRoute({
@@ -202,9 +172,4 @@ async function deployFrom(incoming: IncomingMessage, name: string, runtime: Runt
   } finally {
     body.destroy();
   }
-}
-
-async function* ndjson(records: AsyncIterable<LogRecord>): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder();
-  for await (const record of records) yield encoder.encode(`${JSON.stringify(record)}\n`);
 }

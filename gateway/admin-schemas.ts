@@ -9,6 +9,7 @@ import type {
   FunctionSummary,
   InstanceDescription,
   LogRecord,
+  RollbackResult,
 } from "../runtime/index.ts";
 
 const count = z.int().min(0);
@@ -51,7 +52,7 @@ const manifest = z
   })
   .openapi("Manifest");
 
-const version = z
+export const version = z
   .object({ function: z.string(), number: count, manifest, layer: digest, sizeBytes: count, createdAt: isoTime })
   .openapi("Version");
 
@@ -150,6 +151,18 @@ export const deployed = z
   })
   .openapi("Deployed");
 
+export const rolledBack = z
+  .object({
+    name: z.string(),
+    version: count.openapi({ description: "The live one from now on" }),
+    previous: count,
+    unchanged: z.boolean().openapi({ description: "It was live already" }),
+    warmMs: z.number(),
+    prefork,
+    url: z.string(),
+  })
+  .openapi("RolledBack");
+
 export const logRecord = z
   .object({
     ts: isoTime,
@@ -199,6 +212,7 @@ export type DocumentedAnswers = [
   Documents<WithUrl<FunctionSummary>, Shape<typeof listedFunction>>,
   Documents<WithUrl<FunctionDescription>, Shape<typeof functionDescription>>,
   Documents<WithUrl<DeployResult>, Shape<typeof deployed>>,
+  Documents<WithUrl<RollbackResult>, Shape<typeof rolledBack>>,
   Documents<InstanceDescription, Shape<typeof instance>>,
   Documents<Required<LogRecord>, Required<Shape<typeof logRecord>>>,
   Documents<keyof ProblemDocument, keyof Shape<typeof problem>>,

@@ -5,7 +5,9 @@ import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Logger } from "pino";
 import { asTsfnError, TsfnError } from "../runtime/errors.ts";
 import { type AdminEnv, addFunctionRoutes, type FunctionRoutesParts, invalidParameters } from "./admin-functions.ts";
+import { addLogRoutes } from "./admin-logs.ts";
 import { info } from "./admin-schemas.ts";
+import { addVersionRoutes } from "./admin-versions.ts";
 import { awsPath, awsRoutes } from "./aws/index.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { CallObserver, Metrics } from "./metrics.ts";
@@ -52,6 +54,8 @@ export function createAdmin(parts: AdminParts): OpenAPIHono<AdminEnv> {
   });
   addServerRoutes(app, parts);
   addFunctionRoutes(app, parts);
+  addVersionRoutes(app, parts);
+  addLogRoutes(app, parts);
   const aws = awsRoutes(parts);
   app.all(awsPath, ({ req, env }) => aws.fetch(req.raw, env));
   const openFaas = openFaasRoutes({ ...parts, version: parts.info().version });

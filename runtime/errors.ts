@@ -25,6 +25,7 @@ const entry = (status: number, exitCode: number, retryable: boolean, title: stri
 export const catalogue = {
   // What the caller of a function sees.
   FUNCTION_NOT_FOUND: entry(404, 3, false, "No such function", "List the deployed functions with: tsfn list"),
+  VERSION_NOT_FOUND: entry(404, 3, false, "No such version", "List a function's versions with: tsfn versions <name>"),
   ROUTE_NOT_FOUND: entry(404, 3, false, "No such route", "Functions answer under /function/<name>"),
   REQUEST_MALFORMED: entry(400, 2, false, "The request is malformed", "Send a well-formed HTTP/1.1 request"),
   REQUEST_TIMEOUT: entry(408, 7, true, "The request came too slowly", "Send the whole request head within 10 s"),
@@ -64,6 +65,7 @@ export const catalogue = {
   TOKEN_REQUIRED: entry(401, 4, false, "The token is missing or wrong", "Pass it with --token-file or TSFN_TOKEN"),
   NOT_ALLOWED: entry(403, 4, false, "Not allowed", "Run it as a member of the socket's group, or with sudo"),
   KERNEL_UNSUPPORTED: entry(503, 1, false, "The kernel lacks something tsfn needs", "Run: tsfn doctor"),
+  CONTEXT_EXISTS: entry(409, 6, false, "There is such a context already", "Choose another name, or remove it first"),
   LISTEN_FAILED: entry(503, 6, false, "The address cannot be listened on", "Choose another with --listen"),
   DATA_DIR_IN_USE: entry(409, 6, false, "Another server uses this data directory", "Stop it, or choose --data-dir"),
   DATA_DIR_UNUSABLE: entry(503, 1, false, "The data directory cannot be used", "Choose another with --data-dir"),

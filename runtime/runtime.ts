@@ -12,6 +12,7 @@ import type { LayerStore } from "./layers/index.ts";
 import type { LogStore } from "./logs/index.ts";
 import type { ObserverHub } from "./observer.ts";
 import type { Pools } from "./pool/index.ts";
+import { rollBack } from "./rollback.ts";
 import type { LayerDigest } from "./sandbox/index.ts";
 import type { LogOptions, Runtime } from "./surface.ts";
 import { Turns } from "./turns.ts";
@@ -108,6 +109,11 @@ export function createRuntime(parts: RuntimeParts): Runtime {
       });
     },
 
+    async rollback(name, version) {
+      assertOpen();
+      return await turns.take(name, () => rollBack({ ...parts, turns, assertOpen }, existing(name), version));
+    },
+
     async scale(name, instances) {
       assertOpen();
       await turns.take(name, async () => {
@@ -122,6 +128,8 @@ export function createRuntime(parts: RuntimeParts): Runtime {
         if (isQuiet(pools, name)) await emptied;
       });
     },
+
+    versions: (name) => ({ live: existing(name).number, versions: catalog.versions(name) }),
 
     list: () => catalog.list().map((version) => summaryOf(version, pools.all(version.function))),
 
@@ -140,9 +148,9 @@ export function createRuntime(parts: RuntimeParts): Runtime {
 
     instances: () => describeInstances(pools.all()),
 
-    logs(name, { tail, follow, signal }: LogOptions) {
+    logs(name, options: LogOptions) {
       existing(name);
-      return follow ? logs.follow(name, { tail, signal }) : readOnce(logs, name, tail);
+      return options.follow ? logs.follow(name, options) : readOnce(logs, name, options);
     },
 
     snapshot: () => catalog.list().map((version) => snapshotOf(version, pools.all(version.function))),
@@ -163,8 +171,8 @@ export function createRuntime(parts: RuntimeParts): Runtime {
   };
 }
 
-async function* readOnce(logs: LogStore, name: string, tail: number) {
-  yield* await logs.read(name, { tail });
+async function* readOnce(logs: LogStore, name: string, options: LogOptions) {
+  yield* await logs.read(name, options);
 }
 
 /** Takes a function away from callers; `emptied` resolves when its last instance is gone. */

@@ -6,7 +6,7 @@ import type { Alias, FunctionVersion } from "./catalog/index.ts";
 import type { TsfnError } from "./errors.ts";
 import type { StartReport } from "./instance/index.ts";
 import type { Answer, Invocation } from "./invocation.ts";
-import type { LogRecord } from "./logs/index.ts";
+import type { LogFilter, LogRecord } from "./logs/index.ts";
 import type { ExitReport, LayerDigest, SandboxDescription, SandboxUsage } from "./sandbox/index.ts";
 import type { StartDescription } from "./zygote/index.ts";
 
@@ -43,6 +43,13 @@ export interface Runtime {
    * @throws FUNCTION_NOT_FOUND, REQUEST_MALFORMED over `scaling.max`
    */
   scale(name: string, instances: number): Promise<void>;
+  /**
+   * Makes an older version the live one, once it has proven that it starts; null: the newest before the live one. On any failure the
+   * version that was live stays live. @throws FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, what a deploy's start throws
+   */
+  rollback(name: string, version: number | null): Promise<RollbackResult>;
+  /** Oldest first; `live` is the number of the one that is called. @throws FUNCTION_NOT_FOUND */
+  versions(name: string): { readonly live: number; readonly versions: readonly FunctionVersion[] };
   list(): readonly FunctionSummary[];
   /** @throws FUNCTION_NOT_FOUND */
   inspect(name: string): Promise<FunctionDescription>;
@@ -77,6 +84,18 @@ export interface DeployResult {
   readonly prefork: StartDescription;
 }
 
+export interface RollbackResult {
+  readonly name: string;
+  /** The live one from now on, and the one that was. */
+  readonly version: number;
+  readonly previous: number;
+  /** True when it was live already. */
+  readonly unchanged: boolean;
+  /** Milliseconds until its instances were ready. */
+  readonly warmMs: number;
+  readonly prefork: StartDescription;
+}
+
 export interface RestartOptions {
   readonly zygote: boolean;
 }
@@ -85,6 +104,7 @@ export interface LogOptions {
   /** How many of the last stored records come first. */
   readonly tail: number;
   readonly follow: boolean;
+  readonly filter?: LogFilter;
   readonly signal: AbortSignal;
 }
 

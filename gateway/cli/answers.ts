@@ -1,7 +1,13 @@
 // The shapes of the admin API's answers as the commands read them. The server's OpenAPI document is their source; what
 // the runtime describes itself is taken from there.
 
-import type { DeployResult, FunctionDescription, FunctionSummary, InstanceDescription } from "../../runtime/index.ts";
+import type {
+  DeployResult,
+  FunctionDescription,
+  FunctionSummary,
+  InstanceDescription,
+  RollbackResult,
+} from "../../runtime/index.ts";
 
 export type { ServerInfo } from "../admin.ts";
 
@@ -15,6 +21,16 @@ export type ListedFunction = FunctionSummary & { readonly url: string };
 export type InspectedFunction = FunctionDescription & { readonly url: string };
 /** `PUT /v1/functions/{name}` */
 export type Deployed = DeployResult & { readonly url: string };
+
+/** `GET /v1/functions/{name}/versions` */
+export interface FunctionVersions {
+  readonly live: number;
+  /** Oldest first. */
+  readonly versions: FunctionDescription["versions"];
+}
+
+/** `POST /v1/functions/{name}/rollback` */
+export type RolledBack = RollbackResult & { readonly url: string };
 
 /** `GET /v1/instances` */
 export interface InstanceList {

@@ -6,6 +6,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { parseCount, settings } from "../../runtime/config.ts";
 import { TsfnError } from "../../runtime/errors.ts";
 import { type Client, openClient } from "./client.ts";
+import { contextNamed, contextsPath, readContexts } from "./contexts.ts";
 import { type Output, openOutput } from "./output.ts";
 
 export interface Context {
@@ -17,24 +18,54 @@ export interface Context {
 export interface SharedOptions {
   readonly json?: boolean;
   readonly server?: string;
+  readonly context?: string;
+  readonly token?: string;
   /** The name that the commands about the server itself know the same thing by. */
   readonly admin?: string;
 }
 
+/** The server that a command asks. */
+export interface ServerChoice {
+  /** An absolute path of a socket, or a URL. */
+  readonly address: string;
+  readonly token: string | undefined;
+  /** Where that comes from, in words. */
+  readonly origin: string;
+}
+
 /** @param command the one that runs; it knows the program's options too. */
 export function contextOf(command: Command): Context {
-  const { json = false, admin, server = admin } = command.optsWithGlobals<SharedOptions>();
+  const options = command.optsWithGlobals<SharedOptions>();
   return {
-    output: openOutput({ json }),
-    client: () => openClient(serverAddress(server, process.env), process.env.TSFN_TOKEN),
+    output: openOutput({ json: options.json ?? false }),
+    client: () => {
+      const { address, token } = serverOf(options, process.env);
+      return openClient(address, token);
+    },
   };
 }
 
-/** Flag before TSFN_SERVER before the socket that `server start` would use. */
-export function serverAddress(flag: string | undefined, env: NodeJS.ProcessEnv): string {
+/** Flags before variables before the current context before the socket that `server start` would use. @throws TsfnError */
+export function serverOf(options: SharedOptions, env: NodeJS.ProcessEnv): ServerChoice {
   const { variable, fallback } = settings.adminSocket;
-  const found = flag || env.TSFN_SERVER || env[variable] || fallback;
-  return found.includes("://") ? found : resolve(found);
+  const token = options.token || env.TSFN_TOKEN || undefined;
+  const named = (name: string, origin: string): ServerChoice => {
+    const saved = contextNamed(readContexts(contextsPath(env)), name);
+    return { address: saved.server, token: token ?? saved.token, origin };
+  };
+  const plain = (address: string, origin: string): ServerChoice => ({
+    address: address.includes("://") ? address : resolve(address),
+    token,
+    origin,
+  });
+  const flag = options.server || options.admin;
+  if (flag) return plain(flag, "--server");
+  if (options.context) return named(options.context, "--context");
+  if (env.TSFN_SERVER) return plain(env.TSFN_SERVER, "TSFN_SERVER");
+  if (env.TSFN_CONTEXT) return named(env.TSFN_CONTEXT, "TSFN_CONTEXT");
+  if (env[variable]) return plain(env[variable], variable);
+  const { current } = readContexts(contextsPath(env));
+  return current === null ? plain(fallback, "the default") : named(current, `the current context, ${current}`);
 }
 
 /** Two columns after the options: what to type, what it does. */
@@ -51,6 +82,11 @@ export function countArgument(text: string): number {
   } catch (cause) {
     throw new InvalidArgumentError((cause as Error).message);
   }
+}
+
+/** As countArgument, and 0. */
+export function wholeArgument(text: string): number {
+  return text === "0" ? 0 : countArgument(text);
 }
 
 /** `-e A=1 -e B=2`, collected. @throws TsfnError USAGE */

@@ -9,6 +9,10 @@ import { withExamples } from "./context.ts";
 
 /** @param args without the node and the script. @throws TsfnError; help and the version are printed, not thrown. */
 export async function runProgram(args: readonly string[]): Promise<void> {
+  if (args[0] === "complete" && args[1] === "--") {
+    const { completeLine } = await import("./complete.ts");
+    return await completeLine(await buildProgram(commands.map(({ name }) => name)), args.slice(2));
+  }
   const program = await buildProgram(args);
   try {
     await program.parseAsync(args, { from: "user" });
@@ -25,11 +29,14 @@ export function wantsJson(args: readonly string[]): boolean {
   return args.slice(0, end === -1 ? args.length : end).includes("--json");
 }
 
+/** @param args what is not named in them is not loaded */
 async function buildProgram(args: readonly string[]): Promise<Command> {
   const program = new Command("tsfn")
     .description("Serverless functions in real Linux containers.")
     .option("--json", "print JSON: one document, or one per line where a command streams")
     .option("--server <address>", "admin socket or URL of the server (env: TSFN_SERVER)")
+    .option("--context <name>", "a server that `context create` remembers (env: TSFN_CONTEXT)")
+    .option("--token <token>", "for a server behind a URL (env: TSFN_TOKEN, which other users cannot see)")
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")

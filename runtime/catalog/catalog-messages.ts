@@ -16,6 +16,8 @@ export type CatalogRequest =
   | { readonly verb: "reserve"; readonly name: string }
   /** → its number */
   | { readonly verb: "publish"; readonly version: FunctionVersion }
+  /** → its number */
+  | { readonly verb: "activate"; readonly name: string; readonly number: number }
   /** → how many versions went */
   | { readonly verb: "remove"; readonly name: string }
   /** → 1 */

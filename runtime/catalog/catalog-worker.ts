@@ -38,6 +38,8 @@ function handle(request: CatalogRequest): CatalogRows | number {
       return reserve(request.name);
     case "publish":
       return publish(request.version);
+    case "activate":
+      return activate(request.name, request.number);
     case "remove":
       return remove(request.name);
     case "putAlias":
@@ -173,6 +175,15 @@ function publish(version: VersionRow["version"]): number {
     if (changes !== 1) throw new Error(`${version.function}@${version.number} was never reserved`);
     return version.number;
   });
+}
+
+function activate(name: string, number: number): number {
+  const statement = database.prepare(`
+    UPDATE functions SET current = ?1
+    WHERE name = ?2 AND EXISTS (SELECT 1 FROM versions WHERE function = ?2 AND number = ?1)
+  `);
+  if (statement.run(number, name).changes !== 1) throw new Error(`${name}@${number} was never published`);
+  return number;
 }
 
 function remove(name: string): number {

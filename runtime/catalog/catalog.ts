@@ -22,6 +22,8 @@ export interface Catalog {
   reserve(name: string): Promise<number>;
   /** Records a version whose number was reserved, and makes it current in the same transaction. */
   publish(version: FunctionVersion): Promise<void>;
+  /** Makes a published version the current one. */
+  activate(version: FunctionVersion): Promise<void>;
   /** By name. */
   aliases(name: string): ReadonlyMap<string, Alias>;
   /** Makes or moves one; its version is published. @throws TsfnError REQUEST_MALFORMED */
@@ -79,6 +81,10 @@ function fromParts(functions: Map<string, Entry>, worker: CatalogWorker): Catalo
     reserve: async (name) => (await worker.ask({ verb: "reserve", name })) as number,
     async publish(version) {
       await worker.ask({ verb: "publish", version });
+      addVersion(functions, version, true);
+    },
+    async activate(version) {
+      await worker.ask({ verb: "activate", name: version.function, number: version.number });
       addVersion(functions, version, true);
     },
     aliases: (name) => functions.get(name)?.aliases ?? none,

@@ -15,6 +15,9 @@ export interface LogLimits {
   readonly maxPendingBytes: number;
 }
 
+/** Of a filter. */
+export type Wanted = (record: LogRecord) => boolean;
+
 const batchDelayMs = 25;
 const maxBatchBytes = 262_144;
 /** What followers may lag behind before they read the files instead. */
@@ -76,11 +79,12 @@ export class FunctionLog {
     return this.#inTurn(() => this.#write());
   }
 
-  /** The last `count` stored records, oldest first. */
-  tail(count: number): Promise<LogRecord[]> {
+  /** The last `count` stored records that are wanted, oldest first, and the number of the newest of all. */
+  tail(count: number, wanted: Wanted): Promise<{ readonly records: LogRecord[]; readonly seq: number }> {
     return this.#inTurn(async () => {
       await this.#write();
-      return count === 0 ? [] : (await this.#files.read()).slice(-count);
+      const records = count === 0 ? [] : (await this.#files.read()).filter(wanted).slice(-count);
+      return { records, seq: await this.#loadSeq() };
     });
   }
 
@@ -90,11 +94,6 @@ export class FunctionLog {
     if (first !== undefined && first <= seq + 1) return this.#recent.slice(seq + 1 - first);
     if (this.#seq !== null && this.#seq <= seq) return [];
     return this.#inTurn(async () => (await this.#files.read()).filter((record) => record.seq > seq));
-  }
-
-  /** The number of the newest stored record; 0: none. */
-  lastSeq(): Promise<number> {
-    return this.#inTurn(() => this.#loadSeq());
   }
 
   /** Calls `wake` after every batch; returns the way to stop. */

@@ -4,23 +4,31 @@
 import { join } from "node:path";
 import { FunctionLog, type LogLimits } from "./function-log.ts";
 import { LogFiles } from "./log-files.ts";
+import { type LogFilter, matcherOf } from "./log-filter.ts";
 import type { LogLine, LogRecord } from "./log-record.ts";
 
 export interface LogStore {
   append(line: LogLine): void;
-  /** The last `tail` records, oldest first; none for a function that never logged. */
-  read(functionName: string, options: { readonly tail: number }): Promise<readonly LogRecord[]>;
+  /** The last `tail` records that the filter lets pass, oldest first; none for a function that never logged. */
+  read(functionName: string, options: ReadOptions): Promise<readonly LogRecord[]>;
   /**
-   * The last `tail` records and then every new one, without loss or repeat while the reader keeps pace with the cap on
+   * The same records and then every new one, without loss or repeat while the reader keeps pace with the cap on
    * disk. Ends when the signal aborts or the log is removed.
    */
-  follow(
-    functionName: string,
-    options: { readonly tail: number; readonly signal: AbortSignal },
-  ): AsyncIterable<LogRecord>;
+  follow(functionName: string, options: FollowOptions): AsyncIterable<LogRecord>;
   remove(functionName: string): Promise<void>;
   /** Stores what was appended. */
   flush(): Promise<void>;
+}
+
+export interface ReadOptions {
+  readonly tail: number;
+  /** Everything when there is none. */
+  readonly filter?: LogFilter;
+}
+
+export interface FollowOptions extends ReadOptions {
+  readonly signal: AbortSignal;
 }
 
 export const defaultLogLimits: LogLimits = {
@@ -42,7 +50,7 @@ export function openLogStore(dir: string, limits: LogLimits, fault: (error: unkn
   };
   return {
     append: (line) => logOf(line.function).append(line),
-    read: (name, { tail }) => logOf(name).tail(tail),
+    read: async (name, { tail, filter = {} }) => (await logOf(name).tail(tail, matcherOf(filter))).records,
     follow: (name, options) => follow(logOf(name), options),
     async remove(name) {
       const log = logOf(name);
@@ -57,7 +65,7 @@ export function openLogStore(dir: string, limits: LogLimits, fault: (error: unkn
 
 async function* follow(
   log: FunctionLog,
-  { tail, signal }: { readonly tail: number; readonly signal: AbortSignal },
+  { tail, filter = {}, signal }: FollowOptions,
 ): AsyncGenerator<LogRecord, void, undefined> {
   let waker = Promise.withResolvers<void>();
   const wake = () => waker.resolve();
@@ -65,13 +73,14 @@ async function* follow(
   const stop = log.follow(wake);
   signal.addEventListener("abort", wake);
   try {
-    const last = await log.tail(tail);
-    let seq = last.at(-1)?.seq ?? (await log.lastSeq());
-    yield* last;
+    const wanted = matcherOf(filter);
+    const last = await log.tail(tail, wanted);
+    let { seq } = last;
+    yield* last.records;
     while (!signal.aborted && !log.isRemoved) {
       const records = await log.since(seq);
       seq = records.at(-1)?.seq ?? seq;
-      yield* records;
+      for (const record of records) if (wanted(record)) yield record;
       if (records.length > 0 || signal.aborted) continue;
       await waker.promise;
       waker = Promise.withResolvers<void>();

@@ -24,7 +24,12 @@ export const commands: readonly CommandEntry[] = [
   { name: "list", alias: "ls", summary: "list the deployed functions", load: () => import("./list.ts") },
   { name: "ps", summary: "list the running instances", load: () => import("./ps.ts") },
   { name: "inspect", summary: "show everything about a function", load: () => import("./inspect.ts") },
+  { name: "stats", summary: "show what instances use, as it changes", load: () => import("./stats.ts") },
+  { name: "versions", summary: "list the versions of a function", load: () => import("./versions.ts") },
+  { name: "rollback", summary: "make an older version live again", load: () => import("./rollback.ts") },
   { name: "restart", summary: "retire a function's instances", load: () => import("./restart.ts") },
   { name: "rm", summary: "remove functions", load: () => import("./rm.ts") },
   { name: "doctor", summary: "say what this machine lacks, and the remedy", load: () => import("./doctor.ts") },
+  { name: "context", summary: "remember servers by name", load: () => import("./context.ts") },
+  { name: "completion", summary: "print a shell's completion script", load: () => import("./completion.ts") },
 ];

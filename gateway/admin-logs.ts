@@ -1,0 +1,84 @@
+// The admin API's route of a function's log: one JSON document a line, what was stored first and then, when it is followed,
+// what comes.
+
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { parseDuration } from "../runtime/config.ts";
+import type { LogOptions, LogRecord } from "../runtime/index.ts";
+import { logLevels } from "../runtime/logs/index.ts";
+import {
+  type AdminEnv,
+  type FunctionRoutesParts,
+  failures,
+  functionParams,
+  invalidParameters,
+} from "./admin-functions.ts";
+import { logRecord } from "./admin-schemas.ts";
+
+const query = z.object({
+  tail: z.coerce.number().int().min(0).max(100_000).default(100),
+  follow: z.enum(["true", "false"]).default("false"),
+  since: z
+    .string()
+    .transform(sinceMs)
+    .optional()
+    .openapi({ type: "string", description: "A duration until now, such as 10m, or a date of RFC 3339" }),
+  level: z.enum(logLevels).optional().openapi({ description: "This severe or more" }),
+  instance: z.string().min(1).optional().openapi({ description: "An instance's id, or its beginning" }),
+  request: z.string().min(1).optional().openapi({ description: "The id of one invocation's request" }),
+});
+
+const route = createRoute({
+  method: "get",
+  path: "/v1/functions/{name}/logs",
+  summary: "Its log records, one JSON document a line",
+  request: { params: functionParams, query },
+  responses: {
+    200: { description: "NDJSON", content: { "application/x-ndjson": { schema: logRecord } } },
+    ...failures,
+  },
+});
+
+export function addLogRoutes(app: OpenAPIHono<AdminEnv>, { runtime, closing }: FunctionRoutesParts): void {
+  // Registered and served apart: the typed form knows no answer that is a stream.
+  app.openAPIRegistry.registerPath(route);
+  app.get("/v1/functions/:name/logs", (context) => {
+    const parsed = query.safeParse(context.req.query());
+    if (!parsed.success) throw invalidParameters(parsed.error);
+    const left = new AbortController();
+    context.env.outgoing.once("close", () => left.abort());
+    const signal = AbortSignal.any([left.signal, closing]);
+    const lines = ndjson(runtime.logs(context.req.param("name"), optionsOf(parsed.data, signal)));
+    return context.body(ReadableStream.from(lines), 200, { "Content-Type": "application/x-ndjson" });
+  });
+}
+
+function optionsOf(
+  { tail, follow, since, level, instance, request }: z.infer<typeof query>,
+  signal: AbortSignal,
+): LogOptions {
+  const filter = {
+    ...(since !== undefined && { sinceMs: since }),
+    ...(level !== undefined && { level }),
+    ...(instance !== undefined && { instance }),
+    ...(request !== undefined && { requestId: request }),
+  };
+  return { tail, follow: follow === "true", filter, signal };
+}
+
+/** By the server's own clock, which the records have. */
+function sinceMs(text: string, context: z.RefinementCtx): number {
+  const date = /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(date)) return date;
+  try {
+    return Date.now() - parseDuration(text);
+  } catch {
+    const message = `is "${text}"; wanted a duration such as 10m, or a date such as 2026-01-31T12:00:00Z`;
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  }
+}
+
+async function* ndjson(records: AsyncIterable<LogRecord>): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for await (const record of records) yield encoder.encode(`${JSON.stringify(record)}\n`);
+}

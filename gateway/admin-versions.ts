@@ -1,0 +1,50 @@
+// The admin API's routes about the versions of a function: which there are, and going back to one.
+
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { type AdminEnv, answers, type FunctionRoutesParts, failures, functionParams } from "./admin-functions.ts";
+import { rolledBack, version } from "./admin-schemas.ts";
+
+const versionList = z.object({
+  live: z.int().openapi({ description: "The number of the version that is called" }),
+  versions: z.array(version).readonly().openapi({ description: "Oldest first" }),
+});
+
+const target = z.object({
+  version: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .openapi({ description: "Its number; without it the newest before the live one" }),
+});
+
+export function addVersionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url }: FunctionRoutesParts): void {
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/functions/{name}/versions",
+      summary: "Every published version of a function",
+      request: { params: functionParams },
+      responses: { 200: answers("Versions", versionList), ...failures },
+    }),
+    (context) => {
+      const { live, versions } = runtime.versions(context.req.param("name"));
+      return context.json({ live, versions }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "post",
+      path: "/v1/functions/{name}/rollback",
+      summary: "Prove that an older version starts, and make it the live one",
+      request: { params: functionParams, query: target },
+      responses: { 200: answers("The version that is live now", rolledBack), ...failures },
+    }),
+    async (context) => {
+      const name = context.req.param("name");
+      const result = await runtime.rollback(name, context.req.valid("query").version ?? null);
+      return context.json({ ...result, url: `${url}/function/${name}` }, 200);
+    },
+  );
+}
