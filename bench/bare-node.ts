@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { now } from "../runtime/trace.ts";
 import { type CpuMeter, createCpuMeter } from "./cpu-meter.ts";
 import { getFirstByte, requireStatus } from "./first-byte.ts";
+import type { ColdStart } from "./peers/peer.ts";
 import { writeServed } from "./peers/served.ts";
 import { makePlace } from "./place.ts";
 
@@ -14,12 +15,8 @@ export interface BareNodes {
   spawn(): BareNode;
 }
 
-export interface BareNode {
+export interface BareNode extends ColdStart {
   readonly pid: number;
-  readonly spawnedAtMs: number;
-  /** Resolves when it has answered its first request. @param onFirstByte as getFirstByte's */
-  firstByte(onFirstByte?: () => void): Promise<{ readonly firstByteAtMs: number }>;
-  end(): Promise<void>;
 }
 
 /** @param directory of the function to serve */
@@ -37,11 +34,13 @@ function spawnOne(meter: CpuMeter, place: string): BareNode {
     const startedAtMs = now();
     return [spawn(process.execPath, [program, bundle], { stdio: ["ignore", "pipe", "inherit"] }), startedAtMs] as const;
   });
-  if (child.pid === undefined) throw new Error(`${process.execPath} did not start`);
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${process.execPath} did not start`);
   const exited = once(child, "exit");
   return {
-    pid: child.pid,
+    pid,
     spawnedAtMs,
+    servingPid: () => pid,
     async firstByte(onFirstByte = () => undefined) {
       const answer = await getFirstByte(await readPort(child), "/", onFirstByte);
       requireStatus(answer);

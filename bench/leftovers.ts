@@ -1,5 +1,5 @@
-// Removes what a benchmark made when it cannot do so itself: on Ctrl-C (interrupts.ts), and at the next start after a kill -9.
-// Everything is found by the name of the process that it belongs to (place.ts).
+// Removes what a benchmark left behind that was killed with kill -9; one that is interrupted does it itself. Everything is
+// found by the name of the process that it belongs to (place.ts).
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
@@ -14,12 +14,11 @@ import { keyIn, keyOf } from "./place.ts";
 /** For servers to stop by themselves: they remove what only they know of. */
 const stopPatienceMs = 20_000;
 
-/** Of every benchmark that has ended, and of one that waits for it: `also` is its key. */
-export async function removeLeftovers(also?: string): Promise<void> {
-  const isGone = (key: string) => key === also || keyOf(Number(key.split("-")[0])) !== key;
+/** Of every process that has ended. */
+export async function removeLeftovers(): Promise<void> {
   const isTheirs = (name: string) => {
     const key = keyIn(name);
-    return key !== undefined && isGone(key);
+    return key !== undefined && keyOf(Number(key.split("-")[0])) !== key;
   };
   const names = new Set(cgroupMounts().flatMap(({ path }) => readdirSync(path).filter(isTheirs)));
   const processes = () => [...names].flatMap((name) => processesIn(name));

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { now } from "../runtime/trace.ts";
 import { type Arguments, parseArguments, usage } from "./arguments.ts";
 import { drawCharts } from "./charts/index.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { describeCommit, describeMachine } from "./machine.ts";
 import { compare, comparisonText } from "./report/compare.ts";
 import { markdown } from "./report/markdown.ts";
@@ -56,6 +57,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function measure({ chosen, rounds, quick }: Arguments): Promise<Result> {
+  await removeLeftovers();
   const machine = describeMachine();
   const begun = { startedAt: new Date().toISOString(), commit: describeCommit(), quick, machine };
   print(`${machineLine(machine)}\n\n`);

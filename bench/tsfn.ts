@@ -120,6 +120,12 @@ export async function modelOf(tsfn: Pick<Tsfn, "server">, name: string): Promise
   };
 }
 
+/** Directories of the layers below the function's own, topmost first. */
+export async function baseLayersOf({ server }: Pick<Tsfn, "server">, name: string): Promise<string[]> {
+  const { layers } = await server.ask<FunctionDescription>(`/v1/functions/${name}`);
+  return layers.slice(1).map((digest) => join(server.dataDir, "layers", digest));
+}
+
 function membersOf(cgroup: string): number[] {
   return readFileSync(join(cgroup, "cgroup.procs"), "utf8").split("\n").map(Number);
 }

@@ -1,5 +1,7 @@
 // Groups of ours at the root of every cgroup hierarchy, with those that container engines make below them.
 
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { cgroupMounts } from "../../test/support/cgroups.ts";
@@ -9,6 +11,16 @@ export function processIn(group: string): number {
   const [pid] = processesIn(group);
   if (pid === undefined) throw new Error(`the cgroup ${group} has no process; wanted one`);
   return pid;
+}
+
+/** Kills what is in the group, and so the container; the command that started it, if there is nothing yet. */
+export async function endContainer(command: ChildProcess, group: string): Promise<void> {
+  if (command.exitCode !== null || command.signalCode !== null) return;
+  const exited = once(command, "exit");
+  const pids = processesIn(group);
+  for (const pid of pids) process.kill(pid, "SIGKILL");
+  if (pids.length === 0) command.kill("SIGKILL");
+  await exited;
 }
 
 /** Ascending; zombies are in none. */

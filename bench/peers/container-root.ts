@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import type { Isolation } from "./peer.ts";
 import { writeServed } from "./served.ts";
 
 /** What a container runs; its socket appears in `socketDirectory` when it listens. */
@@ -12,6 +13,17 @@ export const socketDirectory = "/run/peer";
 
 /** The same for all containers, and what tsfn gives an instance. */
 export const limits = { memoryBytes: 128 << 20, pids: 64, cpus: 1 };
+
+/** For the report. */
+export function describeIsolation({ namespaces, seccomp, capabilities, memoryBytes, pids }: Isolation): string {
+  return [
+    `${namespaces.join(", ")} namespaces`,
+    `${seccomp ? "a" : "no"} seccomp filter`,
+    `${capabilities} capabilities`,
+    `limits of ${memoryBytes >> 20} MiB, ${pids} processes and ${limits.cpus} cpu`,
+    "reached over a unix socket in a bind mount",
+  ].join(", ");
+}
 
 /**
  * Files are links to those of the layers, so the page cache is shared with tsfn. @param layers directories of tsfn's base

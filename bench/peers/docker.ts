@@ -9,11 +9,18 @@ import { now } from "../../runtime/trace.ts";
 import { until } from "../../test/support/until.ts";
 import { createCpuMeter } from "../cpu-meter.ts";
 import { makePlace, ownName } from "../place.ts";
-import { processIn, removeGroups } from "./container-cgroups.ts";
-import { command, limits, makeContainerRoot, socketDirectory } from "./container-root.ts";
-import type { ColdPeer } from "./peer.ts";
+import { endContainer, processIn, removeGroups } from "./container-cgroups.ts";
+import { command, describeIsolation, limits, makeContainerRoot, socketDirectory } from "./container-root.ts";
+import type { ColdPeer, Isolation } from "./peer.ts";
 import { getFirstByteOf } from "./unix-socket.ts";
 
+/** What Docker gives a container that asks for nothing. */
+const isolation: Isolation = {
+  namespaces: ["mnt", "pid", "ipc", "uts", "net", "cgroup"],
+  seccomp: true,
+  capabilities: 14,
+  ...limits,
+};
 const daemonPatienceMs = 60_000;
 
 /** @param layers directories of tsfn's base layers, topmost first @param directory of the function */
@@ -37,10 +44,9 @@ export async function prepareDocker(
   let starts = 0;
   return {
     name: "docker run",
-    about:
-      `docker run: Docker's default namespaces, seccomp filter and capabilities, --network none, cgroup limits, storage driver ${driver}, ` +
-      "the daemon running and the image there; no user namespace; reached over a unix socket in a bind mount",
+    about: `docker run: ${describeIsolation(isolation)}; storage driver ${driver}; the daemon was running, the image there`,
     meter,
+    isolation,
     spawn() {
       starts += 1;
       const sockets = join(place, `sockets-${starts}`);
@@ -50,16 +56,12 @@ export async function prepareDocker(
         const args = [...docker.slice(1), "run", "--rm", ...flagsOf(sockets), "peer", ...command];
         return [spawn(docker[0], args, { stdio: ["ignore", "ignore", "inherit"] }), startedAtMs] as const;
       });
-      const exited = once(child, "exit");
       const servingPid = () => processIn(group);
       return {
         spawnedAtMs,
         firstByte: (onFirstByte = () => undefined) => getFirstByteOf(child, sockets, onFirstByte),
         servingPid,
-        async end() {
-          if (child.exitCode === null) process.kill(servingPid(), "SIGKILL");
-          await exited;
-        },
+        end: () => endContainer(child, group),
       };
     },
   };
@@ -68,6 +70,8 @@ export async function prepareDocker(
 function flagsOf(sockets: string): string[] {
   return [
     ["--network", "none"],
+    // The default depends on the version of the machine's cgroups.
+    ["--cgroupns", "private"],
     ["--memory", String(limits.memoryBytes)],
     ["--memory-swap", String(limits.memoryBytes)],
     ["--pids-limit", String(limits.pids)],

@@ -1,8 +1,19 @@
 // What a peer of tsfn is to the scenarios: something that serves the same function over HTTP. No code here; one file beside
 // this for each of them.
 
+import type { NamespaceKind } from "../../test/support/processes.ts";
 import type { CpuMeter } from "../cpu-meter.ts";
 import type { FirstByte } from "../first-byte.ts";
+
+/** What stands between a peer's program and its host; a test compares it with what the kernel says. */
+export interface Isolation {
+  /** Of its own. */
+  readonly namespaces: readonly NamespaceKind[];
+  readonly seccomp: boolean;
+  readonly capabilities: number;
+  readonly memoryBytes: number;
+  readonly pids: number;
+}
 
 /** Can be started again and again; what does not belong to a start was done in advance. */
 export interface ColdPeer {
@@ -11,6 +22,8 @@ export interface ColdPeer {
   readonly about: string;
   /** Of everything that serves or helps to, daemons included. */
   readonly meter: CpuMeter;
+  /** Of the process that serves; undefined when it runs like any other, or in a machine of its own. */
+  readonly isolation?: Isolation;
   spawn(): ColdStart;
 }
 

@@ -1,20 +1,24 @@
 // `runc run`: the same root, bundle and Node as an instance of tsfn, in a container made from nothing by Debian's runc.
 
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { now } from "../../runtime/trace.ts";
 import { createCpuMeter } from "../cpu-meter.ts";
 import { makePlace, ownName } from "../place.ts";
-import { processIn, removeGroups } from "./container-cgroups.ts";
-import { command, limits, makeContainerRoot, socketDirectory } from "./container-root.ts";
-import type { ColdPeer } from "./peer.ts";
+import { endContainer, processIn, removeGroups } from "./container-cgroups.ts";
+import { command, describeIsolation, limits, makeContainerRoot, socketDirectory } from "./container-root.ts";
+import type { ColdPeer, Isolation } from "./peer.ts";
 import { getFirstByteOf } from "./unix-socket.ts";
 
-const about =
-  "runc run: pid, network, ipc, uts and mount namespaces, cgroup limits, a read-only root that was unpacked before, 3 capabilities; " +
-  "no user namespace, no seccomp filter; reached over a unix socket in a bind mount";
+/** What `runc spec` proposes. */
+const capabilities = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
+const isolation: Isolation = {
+  namespaces: ["mnt", "pid", "ipc", "uts", "net"],
+  seccomp: false,
+  capabilities: capabilities.length,
+  ...limits,
+};
 
 /** @param layers directories of tsfn's base layers, topmost first @param directory of the function */
 export async function prepareRunc(
@@ -31,8 +35,9 @@ export async function prepareRunc(
   let starts = 0;
   return {
     name: "runc run",
-    about,
+    about: `runc run: ${describeIsolation(isolation)}; its root, read-only, was unpacked before`,
     meter,
+    isolation,
     spawn() {
       starts += 1;
       const bundle = join(place, String(starts));
@@ -46,16 +51,12 @@ export async function prepareRunc(
         const args = ["--root", join(place, "state"), "run", "--bundle", bundle, id];
         return [spawn("runc", args, { stdio: ["ignore", "ignore", "inherit"] }), startedAtMs] as const;
       });
-      const exited = once(child, "exit");
       const servingPid = () => processIn(`${group}/${id}`);
       return {
         spawnedAtMs,
         firstByte: (onFirstByte = () => undefined) => getFirstByteOf(child, sockets, onFirstByte),
         servingPid,
-        async end() {
-          if (child.exitCode === null) process.kill(servingPid(), "SIGKILL");
-          await exited;
-        },
+        end: () => endContainer(child, `${group}/${id}`),
       };
     },
   };
@@ -63,7 +64,6 @@ export async function prepareRunc(
 
 /** What `runc spec` writes, with tsfn's limits and one more mount. */
 function configOf(root: string, cgroupsPath: string, sockets: string): unknown {
-  const capabilities = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
   const mount = (destination: string, type: string, ...options: string[]) => ({
     destination,
     type,

@@ -10,6 +10,7 @@ import type { Claim, Measure, Report, Subject } from "../report.ts";
 import type { ScenarioOptions } from "../scenario.ts";
 import { medianRatio, summarize } from "../statistics.ts";
 import { goneAtOnce, modelOf, startTsfn, type Tsfn, zygotesOf } from "../tsfn.ts";
+import { takeTurns } from "../turns.ts";
 
 interface Round {
   /** Milliseconds by measure. */
@@ -54,7 +55,7 @@ export async function runCold({ rounds, owner }: ScenarioOptions): Promise<Repor
       const ofSandbox = { "whole cycle, cpu": cpuMs, "until it runs": readyMs };
       return measured({ wall: wallMs, cpu: cpuMs, ...(name === "L3" && ofSandbox) });
     });
-  const samples = await takeTurns(contenders, rounds);
+  const samples = await takeTurns(contenders, { rounds, warmUpRounds });
   return {
     title: `cold start of functions/hello, ${rounds} rounds in turns, ${warmUpRounds} before them dropped`,
     setup: [
@@ -72,20 +73,6 @@ export async function runCold({ rounds, owner }: ScenarioOptions): Promise<Repor
     ],
     coldStart: medianStart(samples.get("function zygote") ?? []),
   };
-}
-
-/** Who begins changes with every round, so that nobody always finds the caches that another has warmed. */
-async function takeTurns(contenders: ReadonlyMap<string, Contender>, rounds: number): Promise<Map<string, Round[]>> {
-  const names = [...contenders.keys()];
-  const samples = new Map<string, Round[]>(names.map((name) => [name, []]));
-  for (let round = 0; round < warmUpRounds + rounds; round += 1) {
-    const first = round % names.length;
-    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
-      const sample = await contenders.get(name)?.();
-      if (sample !== undefined && round >= warmUpRounds) samples.get(name)?.push(sample);
-    }
-  }
-  return samples;
 }
 
 async function measureTsfn(tsfn: Tsfn, name: string): Promise<Round> {

@@ -24,6 +24,26 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     },
   ],
   [
+    "containers",
+    {
+      summary: "one call with no instance alive, against runc, docker and workerd",
+      rounds: 20,
+      quickRounds: 3,
+      limitS: 180,
+      run: async (options) => (await import("./containers.ts")).runContainers(options),
+    },
+  ],
+  [
+    "vm",
+    {
+      summary: "one call with no instance alive, against virtual machines, booted and restored",
+      rounds: 5,
+      quickRounds: 1,
+      limitS: 240,
+      run: async (options) => (await import("./vm.ts")).runVm(options),
+    },
+  ],
+  [
     "burst",
     {
       summary: "many calls at once with no instance alive, against as many bare nodes",
