@@ -26,7 +26,7 @@ export function drawLines({ title, subtitle, x: xAxis, y: yAxis, lines }: LineCh
   const most = (index: 0 | 1) => Math.max(...lines.flatMap(({ points }) => points.map((point) => point[index])));
   const [left, right, bottom] = [size.left, size.width - size.right, size.height - size.bottom];
   const x = linear([0, most(0) * 1.02], [left, right]);
-  const y = linear([0, most(1) * 1.05], [bottom, top + 14], 5);
+  const y = linear([0, most(1) * 1.05], [bottom, top + 14]);
   const labels = placeLabels(
     lines.map(({ points }) => {
       const [endX, endY] = points.at(-1) ?? [0, 0];
