@@ -37,12 +37,19 @@ export function programFor(version: FunctionVersion): Program {
 /** What a zygote does before it is forked. */
 export type ZygoteRole = "function" | "runtime";
 
-/** As an exec'd one, with as few of V8's threads as Node makes, and no work for them: they would not be in a clone. */
+/**
+ * As an exec'd one, with as few of V8's threads as Node makes, and no work for them: they would not be in a clone. The
+ * library gathers the heap (native/heap.c), and forgets that it was asked to.
+ */
 export function zygoteProgramFor(version: FunctionVersion, role: ZygoteRole): Program {
   const { argv, env, cwd } = programFor(version);
   const [node = "", ...rest] = argv.slice(0, -1);
   const flags = ["--v8-pool-size=1", "--single-threaded"];
-  return { argv: [node, ...flags, ...rest, "/opt/tsfn/zygote.mjs", role], env, cwd };
+  return {
+    argv: [node, ...flags, ...rest, "/opt/tsfn/zygote.mjs", role],
+    env: { ...env, LD_PRELOAD: "/opt/tsfn/libtsfn.so" },
+    cwd,
+  };
 }
 
 /** Whose limits a zygote has: its version's, and room for the pages that clones touch before they are in their own. */

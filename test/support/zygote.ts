@@ -40,7 +40,7 @@ export async function startZygote(warden: TestWarden): Promise<TestZygote> {
   const sandbox = await warden.sandboxes.create(spec({ kind: "zygote", layers: [layer], ...limits }));
   const process = await sandbox.start({
     argv: ["/usr/local/bin/node", "--v8-pool-size=1", "--single-threaded", "--disable-sigusr1", "/opt/tsfn/zygote.cjs"],
-    env: {},
+    env: { LD_PRELOAD: "/opt/tsfn/libtsfn.so" },
     cwd: "/app",
   });
   const next = lines(process.wire);
