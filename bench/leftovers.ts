@@ -9,7 +9,7 @@ import { cgroupMounts } from "../test/support/cgroups.ts";
 import { isAlive, readProcess } from "../test/support/processes.ts";
 import { until } from "../test/support/until.ts";
 import { processesIn, removeGroups } from "./peers/container-cgroups.ts";
-import { keyIn, keyOf } from "./place.ts";
+import { isOfContainers, keyIn, keyOf } from "./place.ts";
 
 /** For servers to stop by themselves: they remove what only they know of. */
 const stopPatienceMs = 20_000;
@@ -22,6 +22,8 @@ export async function removeLeftovers(): Promise<void> {
   };
   const names = new Set(cgroupMounts().flatMap(({ path }) => readdirSync(path).filter(isTheirs)));
   const processes = () => [...names].flatMap((name) => processesIn(name));
+  // The first process of a container ignores what it does not handle, and those that wait for it wait on.
+  for (const name of names) if (isOfContainers(name)) for (const pid of processesIn(name)) signal(pid, "SIGKILL");
   await endAll(processes);
   for (const name of names) removeGroups(name);
   const places = readdirSync(tmpdir())

@@ -27,6 +27,15 @@ export function ownName(name: string): string {
   return `${own}${name}`;
 }
 
+/** Of the cgroup below which a container engine makes its own, in every hierarchy. */
+export function containersName(engine: string): string {
+  return ownName(`containers-of-${engine}`);
+}
+
+export function isOfContainers(name: string): boolean {
+  return /^tsfn-bench-\d+-\d+-containers-of-/.test(name);
+}
+
 /** The key of the process that a name made with `ownName` belongs to; undefined for any other name. */
 export function keyIn(name: string): string | undefined {
   return new RegExp(`^${prefix}(\\d+-\\d+)-`).exec(name)?.[1];

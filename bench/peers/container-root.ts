@@ -15,12 +15,12 @@ export const socketDirectory = "/run/peer";
 export const limits = { memoryBytes: 128 << 20, pids: 64, cpus: 1 };
 
 /** For the report. */
-export function describeIsolation({ namespaces, seccomp, capabilities, memoryBytes, pids }: Isolation): string {
+export function describeIsolation({ namespaces, seccomp, capabilities, memoryBytes, pids, cpus }: Isolation): string {
   return [
     `${namespaces.join(", ")} namespaces`,
     `${seccomp ? "a" : "no"} seccomp filter`,
     `${capabilities} capabilities`,
-    `limits of ${memoryBytes >> 20} MiB, ${pids} processes and ${limits.cpus} cpu`,
+    `limits of ${memoryBytes >> 20} MiB, ${pids} processes and ${cpus} cpu`,
     "reached over a unix socket in a bind mount",
   ].join(", ");
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { now } from "../../runtime/trace.ts";
 import { until } from "../../test/support/until.ts";
 import { createCpuMeter } from "../cpu-meter.ts";
-import { makePlace, ownName } from "../place.ts";
+import { containersName, makePlace } from "../place.ts";
 import { endContainer, processIn, removeGroups } from "./container-cgroups.ts";
 import { command, describeIsolation, limits, makeContainerRoot, socketDirectory } from "./container-root.ts";
 import type { ColdPeer, Isolation } from "./peer.ts";
@@ -16,7 +16,7 @@ import { getFirstByteOf } from "./unix-socket.ts";
 
 /** What Docker gives a container that asks for nothing. */
 const isolation: Isolation = {
-  namespaces: ["mnt", "pid", "ipc", "uts", "net", "cgroup"],
+  namespaces: ["cgroup", "ipc", "mnt", "net", "pid", "uts"],
   seccomp: true,
   capabilities: 14,
   ...limits,
@@ -31,7 +31,7 @@ export async function prepareDocker(
 ): Promise<ColdPeer> {
   const place = makePlace(owner);
   const root = await makeContainerRoot(place, layers, directory);
-  const group = ownName("containers-of-docker");
+  const group = containersName("docker");
   owner.defer(() => removeGroups(group));
   const meter = createCpuMeter("docker", group);
   owner.defer(() => meter.remove());

@@ -13,6 +13,7 @@ export interface Isolation {
   readonly capabilities: number;
   readonly memoryBytes: number;
   readonly pids: number;
+  readonly cpus: number;
 }
 
 /** Can be started again and again; what does not belong to a start was done in advance. */

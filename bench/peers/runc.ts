@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { now } from "../../runtime/trace.ts";
 import { createCpuMeter } from "../cpu-meter.ts";
-import { makePlace, ownName } from "../place.ts";
+import { containersName, makePlace } from "../place.ts";
 import { endContainer, processIn, removeGroups } from "./container-cgroups.ts";
 import { command, describeIsolation, limits, makeContainerRoot, socketDirectory } from "./container-root.ts";
 import type { ColdPeer, Isolation } from "./peer.ts";
@@ -14,7 +14,7 @@ import { getFirstByteOf } from "./unix-socket.ts";
 /** What `runc spec` proposes. */
 const capabilities = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
 const isolation: Isolation = {
-  namespaces: ["mnt", "pid", "ipc", "uts", "net"],
+  namespaces: ["ipc", "mnt", "net", "pid", "uts"],
   seccomp: false,
   capabilities: capabilities.length,
   ...limits,
@@ -28,7 +28,7 @@ export async function prepareRunc(
 ): Promise<ColdPeer> {
   const place = makePlace(owner);
   await makeContainerRoot(place, layers, directory);
-  const group = ownName("containers-of-runc");
+  const group = containersName("runc");
   owner.defer(() => removeGroups(group));
   const meter = createCpuMeter("runc", group);
   owner.defer(() => meter.remove());

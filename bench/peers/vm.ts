@@ -44,7 +44,7 @@ const commandLine = "console=ttyS0 quiet panic=-1 reboot=t";
 /** An emulated microvm has no timer against which a kernel could measure its clock, and it does not boot without one. */
 const clock: Readonly<Record<Accelerator, string>> = { kvm: "", tcg: "tsc_early_khz=2000000" };
 /** A guest that boots under KVM has long done so by then. */
-const kvmPatienceMs = 10_000;
+const kvmPatienceMs = 5_000;
 const names: Readonly<Record<Accelerator, string>> = { kvm: "KVM", tcg: "emulated, TCG: KVM boots no guest here" };
 
 /** @param layers directories of tsfn's base layers, topmost first @param directory of the function */
