@@ -3,7 +3,8 @@
 
 import { digits } from "../report/figures.ts";
 import type { Result } from "../report/result.ts";
-import { summarize } from "../statistics.ts";
+import type { Subject } from "../report.ts";
+import { type Summary, summarize } from "../statistics.ts";
 import { logarithmic } from "./scale.ts";
 import { colours, draw, element, line, text, top } from "./svg.ts";
 
@@ -12,8 +13,11 @@ interface Row {
   readonly colour: string;
   readonly p50: number;
   readonly p99: number;
+  /** Times what tsfn took in the same scenario, in turns with it. */
+  readonly factor: number;
 }
 
+const ownName = "function zygote";
 const scenarios = ["cold", "containers", "vm"];
 /** Subjects of `cold` as a newcomer calls them. What is only a part of a cold start is not in the picture. */
 const names = new Map<string, string | undefined>([
@@ -49,8 +53,7 @@ export function drawColdStarts(result: Pick<Result, "scenarios">): string | unde
   ]);
 }
 
-function drawRow({ name, colour, p50, p99 }: Row, own: Row, y: number, x: (ms: number) => number): string[] {
-  const factor = p50 / own.p50;
+function drawRow({ name, colour, p50, p99, factor }: Row, own: Row, y: number, x: (ms: number) => number): string[] {
   const compared =
     factor === 1 ? "" : factor > 1 ? `${digits(round(factor))} × slower` : `${digits(round(1 / factor))} × faster`;
   const weight = name === own.name ? 600 : 400;
@@ -67,16 +70,23 @@ function rowsOf({ scenarios: outcomes }: Pick<Result, "scenarios">): Row[] {
   const rows = new Map<string, Row>();
   for (const { name: scenario, report } of outcomes) {
     if (!scenarios.includes(scenario)) continue;
-    for (const { name, reference, measures } of report?.subjects ?? []) {
-      const wall = measures.find((measure) => measure.name === "wall" && measure.unit === "ms");
+    const subjects = report?.subjects ?? [];
+    const own = wallOf(subjects.find(({ name }) => name === ownName));
+    for (const subject of subjects) {
+      const { name, reference } = subject;
+      const wall = wallOf(subject);
       const shown = names.has(name) ? names.get(name) : reference === true ? name : undefined;
-      if (wall === undefined || shown === undefined || rows.has(shown)) continue;
+      if (wall === undefined || own === undefined || shown === undefined || rows.has(shown)) continue;
       const colour = shown.startsWith("tsfn") ? colours.tsfn : shown.startsWith("floor") ? colours.floor : colours.peer;
-      const { p50, p99 } = summarize(wall.samples);
-      rows.set(shown, { name: shown, colour, p50, p99 });
+      rows.set(shown, { name: shown, colour, p50: wall.p50, p99: wall.p99, factor: wall.p50 / own.p50 });
     }
   }
   return [...rows.values()].sort((a, b) => a.p50 - b.p50);
+}
+
+function wallOf(subject: Subject | undefined): Summary | undefined {
+  const wall = subject?.measures.find(({ name, unit }) => name === "wall" && unit === "ms");
+  return wall && summarize(wall.samples);
 }
 
 /** Against what most people would use otherwise; as much of it as was measured. */
@@ -88,9 +98,10 @@ function titleOf(rows: readonly Row[], own: Row): string {
   ] as const;
   const parts = against.flatMap(([told, pattern]) => {
     const row = rows.find(({ name }) => pattern.test(name));
-    return row === undefined ? [] : [`${told} ${digits(round(row.p50 / own.p50))} × longer`];
+    return row === undefined ? [] : [`${told} ${digits(round(row.factor))} ×`];
   });
-  return [`A cold call of tsfn takes ${duration(own.p50)}`, ...parts].join(", ");
+  const longer = parts.length === 0 ? "" : `; ${parts.join(", ")} as long`;
+  return `A cold call of tsfn takes ${duration(own.p50)}${longer}`;
 }
 
 function round(factor: number): number {

@@ -116,7 +116,7 @@ const rows: readonly Row[] = [
     scenarios: ["warm"],
     own: "tsfn",
     references: [
-      [/^bare/, "`node:http`"],
+      [/^node:http/, "`node:http`"],
       [/^nginx/, "nginx → node"],
       [/^workerd/, "workerd"],
     ],
@@ -127,7 +127,7 @@ const rows: readonly Row[] = [
     scenarios: ["warm"],
     own: "tsfn",
     references: [
-      [/^bare/, "`node:http`"],
+      [/^node:http/, "`node:http`"],
       [/^nginx/, "nginx → node"],
       [/^workerd/, "workerd"],
     ],

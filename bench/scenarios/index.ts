@@ -58,7 +58,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "create, one call, destroy, for a minute; then the leak audit",
       rounds: 60,
-      quickRounds: 5,
+      quickRounds: 3,
       limitS: 180,
       run: async (options) => (await import("./churn.ts")).runChurn(options),
     },
@@ -88,7 +88,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "forks that use all of Node, looking for one that crashes or hangs",
       rounds: 10_000,
-      quickRounds: 200,
+      quickRounds: 100,
       limitS: 600,
       run: async (options) => (await import("./soak.ts")).runSoak(options),
     },

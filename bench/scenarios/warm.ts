@@ -1,21 +1,26 @@
 // M5 and M6: calls of an instance that is there. One connection for the latency, 32 for the throughput and for what a call
 // costs each process; every contender in turn, under the same load generator.
 
+import { example } from "../../test/support/function-directory.ts";
 import type { ServerInfo } from "../../test/support/server.ts";
 import { startBareHttp } from "../bare-http.ts";
 import { driveOneByOne, latenciesOf } from "../load/paced.ts";
 import { type ClosedLoop, driveClosedLoop } from "../load/wrk.ts";
+import { startNginx } from "../peers/nginx.ts";
+import type { WarmPeer } from "../peers/peer.ts";
+import { startWorkerd } from "../peers/workerd.ts";
 import { cpuMsOf } from "../process-cpu.ts";
 import type { Claim, Measure, Report, Subject } from "../report.ts";
 import type { ScenarioOptions } from "../scenario.ts";
 import { type Counts, medianRatio, mergeCounts, percentileOfCounts } from "../statistics.ts";
 import { startTsfn, type Tsfn, untilQuiet } from "../tsfn.ts";
+import { takeTurns } from "../turns.ts";
 
 /** Something that answers at a URL, with the processes whose CPU time it costs. */
 interface Contender {
   readonly name: string;
   readonly url: string;
-  /** By what they do; what has no process now has an empty list. */
+  /** By what they do; an empty list when it has none now. */
   processes(): Promise<ReadonlyMap<string, readonly number[]>>;
   /** Resolves when it has nothing left to do from what it was asked before. */
   settle(): Promise<void>;
@@ -32,33 +37,49 @@ interface Round {
 }
 
 const connections = 32;
-const warmUpSeconds = 2;
+const names = { bare: "node:http (L6)", nginx: "nginx → node", workerd: "workerd" };
+
+const own = "tsfn";
 
 export async function runWarm({ rounds, quick, owner }: ScenarioOptions): Promise<Report> {
   const seconds = quick ? 1 : 3;
-  const contenders = [await tsfnContender(await startTsfn(owner), "ping"), await bareContender(owner)];
-  const taken = new Map<Contender, Round[]>(contenders.map((contender) => [contender, []]));
-  for (const contender of contenders) await driveClosedLoop(contender.url, connections, warmUpSeconds);
-  for (let round = 0; round < rounds; round += 1) {
-    const first = round % contenders.length;
-    for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)])
-      taken.get(contender)?.push(await measure(contender, seconds));
-  }
-  const byName = new Map([...taken].map(([{ name }, all]) => [name, all]));
+  const peers = await startPeers(owner);
+  const contenders = [await tsfnContender(await startTsfn(owner), "ping"), ...peers.map(contenderOf)];
+  for (const { url } of contenders) await driveClosedLoop(url, connections, quick ? 1 : 2);
+  const samples = await takeTurns(
+    new Map(contenders.map((contender) => [contender.name, () => measure(contender, seconds)])),
+    { rounds, warmUpRounds: 0 },
+  );
   return {
     title: `warm calls of functions/ping, ${rounds} rounds in turns, ${seconds} s each with 1 and with ${connections} connections`,
     setup: [
       "tsfn: one version with the default limits and concurrency 1; its instances are there from the first round on",
+      ...peers.map(({ about }) => about),
       "load: one connection by bench/load.c, 32 by wrk with one thread; on the same cores, their own CPU time is not counted",
     ],
-    subjects: [...byName].map(([name, all]) => subjectOf(name, all)),
-    claims: claimsOf(byName),
+    subjects: [...samples].map(([name, all]) => subjectOf(name, all)),
+    claims: claimsOf(samples),
     notes: [
-      ...[...byName].map(([name, all]) => `instances started in the rounds of ${name}: ${startedIn(all)}`),
+      `instances that tsfn started in these rounds: ${startedIn(samples.get(own) ?? [])}`,
       "one call at a time: latency of 1 connection; the p50 and p99 are those of each round.",
-      "L6: one node:http that answers with a constant, without a Request and a Response.",
+      "CPU time is that of all processes of a contender, by what they do.",
     ],
   };
+}
+
+async function startPeers(owner: AsyncDisposableStack): Promise<WarmPeer[]> {
+  const { pid, port } = await startBareHttp(owner);
+  const bare = {
+    name: names.bare,
+    about: "L6: one node:http that answers with a constant, without a Request and a Response; no isolation",
+    url: `http://127.0.0.1:${port}/`,
+    processes: new Map([["node", [pid]]]),
+  };
+  return [bare, await startNginx(owner, await startBareHttp(owner)), await startWorkerd(owner, example("ping"))];
+}
+
+function contenderOf({ name, url, processes }: WarmPeer): Contender {
+  return { name, url, processes: () => Promise.resolve(processes), settle: () => Promise.resolve() };
 }
 
 /** One load after the other, each on a contender that has nothing else to do. */
@@ -91,7 +112,7 @@ async function tsfnContender(tsfn: Tsfn, name: string): Promise<Contender> {
   await tsfn.deploy(name, name, {});
   const { pid, wardenPid }: ServerInfo = tsfn.server.info();
   return {
-    name: "tsfn",
+    name: own,
     url: `http://127.0.0.1:${tsfn.port()}/function/${name}`,
     async processes() {
       const instances = (await tsfn.instances(name)).flatMap(({ sandbox }) => sandbox?.pid ?? []);
@@ -102,16 +123,6 @@ async function tsfnContender(tsfn: Tsfn, name: string): Promise<Contender> {
       ]);
     },
     settle: () => untilQuiet(tsfn.readCpuUs),
-  };
-}
-
-async function bareContender(owner: AsyncDisposableStack): Promise<Contender> {
-  const { pid, port } = await startBareHttp(owner);
-  return {
-    name: "bare node:http (L6)",
-    url: `http://127.0.0.1:${port}/`,
-    processes: async () => new Map([["node", [pid]]]),
-    settle: () => Promise.resolve(),
   };
 }
 
@@ -132,23 +143,29 @@ function subjectOf(name: string, rounds: readonly Round[]): Subject {
   ];
   if (processes.length > 1)
     measures.push(...processes.map((what) => ({ name: what, unit: "µs" as const, samples: cpu(what) })));
-  return { name, reference: name !== "tsfn", measures };
+  return { name, reference: name !== own, measures };
 }
 
-function claimsOf(taken: ReadonlyMap<string, readonly Round[]>): Claim[] {
-  const [own, bare] = [taken.get("tsfn") ?? [], taken.get("bare node:http (L6)") ?? []];
+function claimsOf(samples: ReadonlyMap<string, readonly Round[]>): Claim[] {
+  const rounds = (name: string) => samples.get(name) ?? [];
+  const latency = (fraction: number, peer: string, atMost: number): Claim => ({
+    text: `M5 p${100 * fraction} of one call at a time / ${peer}`,
+    ratio: medianRatio(alone(rounds(own), fraction), alone(rounds(peer), fraction)),
+    wanted: { atMost },
+  });
+  const throughput = (peer: string, atLeast: number): Claim => ({
+    text: `M6 calls per second / ${peer}`,
+    ratio: medianRatio(perSecond(rounds(own)), perSecond(rounds(peer))),
+    wanted: { atLeast },
+  });
   return [
-    {
-      text: "M5 p50 of one call at a time / L6",
-      ratio: medianRatio(alone(own, 0.5), alone(bare, 0.5)),
-      wanted: { atMost: 1.5 },
-    },
-    {
-      text: "M5 p99 of one call at a time / L6",
-      ratio: medianRatio(alone(own, 0.99), alone(bare, 0.99)),
-      wanted: { atMost: 2 },
-    },
-    { text: "M6 calls per second / L6", ratio: medianRatio(perSecond(own), perSecond(bare)), wanted: { atLeast: 1 } },
+    latency(0.5, names.bare, 1.5),
+    latency(0.5, names.workerd, 0.8),
+    latency(0.5, names.nginx, 1),
+    latency(0.99, names.bare, 2),
+    throughput(names.workerd, 1.5),
+    throughput(names.nginx, 1),
+    throughput(names.bare, 1),
   ];
 }
 

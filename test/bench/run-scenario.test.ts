@@ -16,15 +16,15 @@ test.serial("what one scenario lacks does not lose what another found", (t) => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(root, "bench/run.ts"), "warm", "reset", "--repeat", "1", "--results", results],
-    { encoding: "utf8", env: { ...process.env, PATH: pathWithout(t, "wrk"), TMPDIR: place } },
+    { encoding: "utf8", env: { ...process.env, PATH: pathWithout(t, "nginx"), TMPDIR: place } },
   );
   t.is(status, 1, stderr);
   const [name = ""] = readdirSync(results);
   const { scenarios } = readResult(join(results, name));
   const [warm, reset] = scenarios;
-  t.regex(warm?.error ?? "", /wrk is not installed; run bench\/setup/);
+  t.regex(warm?.error ?? "", /cannot start nginx; run bench\/setup/);
   t.true((reset?.report?.subjects.length ?? 0) > 0, reset?.error);
-  t.regex(stdout, /^failed warm: .*wrk is not installed/m);
+  t.regex(stdout, /^failed warm: .*cannot start nginx/m);
   t.deepEqual(leftIn(place), []);
 });
 
