@@ -9,13 +9,20 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+/* Linux 5.14; the C library's headers may be older. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 int node_parts_find(struct node_parts *node) {
     *(void **)&node->default_loop = dlsym(RTLD_DEFAULT, "uv_default_loop");
@@ -83,6 +90,13 @@ void clone_failed(const struct job *job, const struct failure *f) {
 /* --- in the clone ------------------------------------------------------------------------------------------
  */
 
+/* While the warden still makes the root. A page that cannot be had now is had, or missed, when it is written
+ * to. */
+static void fill(const struct working_set *set) {
+    for (uint32_t i = 0; i < set->count; i++)
+        madvise((void *)(uintptr_t)set->ranges[i].at, set->ranges[i].bytes, MADV_POPULATE_WRITE);
+}
+
 /* Entered only now, because the warden changes the root meanwhile, and would not see a process that is just
  * being born. */
 static int enter_root(const struct job *job, struct failure *f) {
@@ -145,13 +159,15 @@ static int renew_loop(const struct node_parts *node, struct failure *f) {
 }
 
 static int become_steps(struct job *job, const struct held *held, const struct node_parts *node,
-                        struct fork_report *report, struct failure *f) {
+                        const struct working_set *set, struct fork_report *report, struct failure *f) {
     const struct locks locks = {.uid = PROTO_FUNCTION_UID,
                                 .open_files = job->request.open_files,
                                 .cwd = "/app",
                                 .parent = -1,
                                 .filter = FILTER_CLONE};
     job->marks[MARK_BORN] = fork_now_ns();
+    fill(set);
+    job->marks[MARK_FILLED] = fork_now_ns();
     if (enter_root(job, f) < 0) return -1;
     job->marks[MARK_ROOTED] = fork_now_ns();
     if (root_mount_proc(f) < 0 || find_namespaces(report, f) < 0) return -1;
@@ -163,10 +179,11 @@ static int become_steps(struct job *job, const struct held *held, const struct n
     return 0;
 }
 
-int clone_become(struct job *job, const struct held *held, const struct node_parts *node) {
+int clone_become(struct job *job, const struct held *held, const struct node_parts *node,
+                 const struct working_set *set) {
     struct fork_report report = {.err = 0};
     struct failure f;
-    if (become_steps(job, held, node, &report, &f) < 0) {
+    if (become_steps(job, held, node, set, &report, &f) < 0) {
         clone_failed(job, &f);
         _exit(1);
     }

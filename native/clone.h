@@ -39,7 +39,9 @@ int node_parts_find(struct node_parts *node);
 int clone_prepare(struct job *job, const struct held *held, struct failure *f);
 /* Tells the warden; best effort. */
 void clone_failed(const struct job *job, const struct failure *f);
-/* In the clone: waits for its root and closes every lock behind itself. 0; a clone that cannot ends. */
-int clone_become(struct job *job, const struct held *held, const struct node_parts *node);
+/* In the clone: copies its working set, waits for its root and closes every lock behind itself. 0; a clone
+ * that cannot ends. */
+int clone_become(struct job *job, const struct held *held, const struct node_parts *node,
+                 const struct working_set *set);
 
 #endif

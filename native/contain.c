@@ -249,7 +249,7 @@ static int send_request(int channel, const struct fork_request *request, const i
 static int ask_zygote(const struct containment *c, const struct fork_plan *plan,
                       const struct guest_ends *guest, struct failure *f) {
     int fds[FORK_MOST_FDS];
-    struct fork_request request = {.open_files = (uint32_t)plan->spec->open_files};
+    struct fork_request request = {.kind = PACKET_FORK, .open_files = (uint32_t)plan->spec->open_files};
     memcpy(request.hostname, plan->spec->hostname, sizeof request.hostname);
     memcpy(fds, plan->ns->fds, sizeof plan->ns->fds);
     fds[FORK_WIRE] = guest->wire;

@@ -42,18 +42,23 @@
     10 /* string id -> nothing: the writable layer under the running instance is a new one. A                \
           working directory below / stays in the old one until the instance changes it. */
 
+#define PROTO_WORKING_SET                                                                                    \
+    11 /* string id -> u32 pages: what this clone has copied of its zygote's memory so far, its zygote's     \
+          next clones get copied before they run */
+
 /* What a fork's time went into, in order. The root is made in the warden while the clone is forked. */
-#define PROTO_SPANS 10
+#define PROTO_SPANS 11
 #define PROTO_SPAN_ASK 0    /* warden: limits, descriptors, until the zygote is asked */
 #define PROTO_SPAN_ROOT 1   /* warden: new writable layer, attached; beside the next four */
 #define PROTO_SPAN_TAKE 2   /* until the zygote runs */
 #define PROTO_SPAN_CGROUP 3 /* into the control groups */
 #define PROTO_SPAN_SETNS 4  /* into the namespaces */
 #define PROTO_SPAN_FORK 5   /* until the clone runs */
-#define PROTO_SPAN_WAIT 6   /* the clone waits for its root */
-#define PROTO_SPAN_PROC 7   /* its /proc */
-#define PROTO_SPAN_LOCK 8   /* descriptors, limits, uid, capabilities, filter */
-#define PROTO_SPAN_LOOP 9   /* event loop; then JavaScript runs */
+#define PROTO_SPAN_PAGES 6  /* its working set */
+#define PROTO_SPAN_WAIT 7   /* the clone waits for its root */
+#define PROTO_SPAN_PROC 8   /* its /proc */
+#define PROTO_SPAN_LOCK 9   /* descriptors, limits, uid, capabilities, filter */
+#define PROTO_SPAN_LOOP 10  /* event loop; then JavaScript runs */
 
 /* PROTO_SANDBOX_CREATE kinds. A zygote's process may be forked by PROTO_INSTANCE_FORK; its descriptor 4 is
  * the channel for that. When it ends, its clones live on; when its sandbox is destroyed, they end with it. */

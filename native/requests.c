@@ -3,6 +3,7 @@
 #include "requests.h"
 #include "probe.h"
 #include "warden.h"
+#include "working_set.h"
 
 #include <string.h>
 
@@ -211,6 +212,26 @@ static void reset(struct warden *w, struct owed owed, struct sandbox *s) {
     control_fail(w, owed.verb, owed.request, &f);
 }
 
+static int working_set_of(const struct sandbox *s, struct failure *f) {
+    struct working_set set;
+    const struct sandbox *zygote = s->clone.zygote;
+    if (s->clone.phase != CLONE_LIVES || zygote == NULL || zygote->channel < 0) {
+        errno = ECHILD;
+        return fail(f, "check request", "%s has no clone with a zygote", s->spec.id);
+    }
+    int pages = working_set_find(s->pid, &set, f);
+    return pages < 0 || working_set_send(zygote->channel, &set, f) < 0 ? -1 : pages;
+}
+
+static void share_working_set(struct warden *w, struct owed owed, const struct sandbox *s) {
+    struct failure f;
+    cleanup_writer struct writer reply = {0};
+    int pages = working_set_of(s, &f);
+    if (pages < 0) return control_fail(w, owed.verb, owed.request, &f);
+    write_u32(&reply, (uint32_t)pages);
+    control_reply(w, owed.verb, owed.request, &reply);
+}
+
 static int handle_limits(struct warden *w, struct owed owed, struct reader *body) {
     struct cgroup_limits limits = {0};
     struct failure f;
@@ -243,7 +264,7 @@ static void reply_usage(struct warden *w, struct owed owed, const struct sandbox
     control_reply(w, owed.verb, owed.request, &reply);
 }
 
-/* USAGE, KILL, DESTROY and LAYER_RESET: an id and nothing else. */
+/* USAGE, KILL, DESTROY, LAYER_RESET and WORKING_SET: an id and nothing else. */
 static int handle_named(struct warden *w, struct owed owed, struct reader *body) {
     const char *id = read_string(body);
     if (!read_complete(body)) return -1;
@@ -258,6 +279,8 @@ static int handle_named(struct warden *w, struct owed owed, struct reader *body)
         sandbox_destroy(w, s, owed);
     } else if (owed.verb == PROTO_LAYER_RESET) {
         reset(w, owed, s);
+    } else if (owed.verb == PROTO_WORKING_SET) {
+        share_working_set(w, owed, s);
     } else {
         sandbox_kill(w, s);
         control_reply(w, owed.verb, owed.request, &(struct writer){0});
@@ -312,6 +335,7 @@ int requests_handle(struct warden *w, uint16_t verb, uint32_t request, struct re
     case PROTO_KILL:
     case PROTO_DESTROY:
     case PROTO_LAYER_RESET:
+    case PROTO_WORKING_SET:
         return handle_named(w, owed, body);
     case PROTO_LIST:
         return handle_list(w, owed, body);

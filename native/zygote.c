@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,13 +62,31 @@ static void take_descriptors(struct msghdr *message, struct job *job) {
     }
 }
 
-/* 0 with a job, or -errno: -EPIPE when the warden has closed the channel. */
-static int receive(int channel, struct job *job) {
+union packet {
+    enum packet_kind kind;
+    struct fork_request fork;
+    struct working_set set;
+};
+
+static bool is_fork(const struct job *job, ssize_t length) {
+    const struct fork_request *request = &job->request;
+    return length == (ssize_t)sizeof *request && request->doors <= CGROUP_MOST_TREES &&
+           job->count == FORK_DOORS + (int)request->doors;
+}
+
+static bool is_working_set(const struct working_set *set, ssize_t length) {
+    return length >= (ssize_t)offsetof(struct working_set, ranges) && set->count <= WORKING_SET_MOST &&
+           length == (ssize_t)(offsetof(struct working_set, ranges) + set->count * sizeof set->ranges[0]);
+}
+
+/* 1 with a job, 0 with a working set, or -errno: -EPIPE when the warden has closed the channel. */
+static int receive(int channel, struct job *job, struct working_set *set) {
     union {
         struct cmsghdr header; /* for its alignment */
         char bytes[CMSG_SPACE(FORK_MOST_FDS * sizeof(int))];
     } control;
-    struct iovec data = {.iov_base = &job->request, .iov_len = sizeof job->request};
+    union packet packet;
+    struct iovec data = {.iov_base = &packet, .iov_len = sizeof packet};
     struct msghdr message = {.msg_iov = &data,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
@@ -80,11 +99,12 @@ static int receive(int channel, struct job *job) {
     if (length == 0) return -EPIPE;
     job->marks[MARK_TAKEN] = fork_now_ns();
     take_descriptors(&message, job);
-    if (length == (ssize_t)sizeof job->request && job->request.doors <= CGROUP_MOST_TREES &&
-        job->count == FORK_DOORS + (int)job->request.doors)
-        return 0;
+    job->request = packet.fork;
+    if (packet.kind == PACKET_FORK && is_fork(job, length)) return 1;
     close_job(job);
-    return -EPROTO;
+    if (packet.kind != PACKET_WORKING_SET || !is_working_set(&packet.set, length)) return -EPROTO;
+    memcpy(set, &packet.set, (size_t)length);
+    return 0;
 }
 
 /* True in the clone only. The helper shares the zygote's memory and changes nothing but itself: its fork
@@ -112,13 +132,14 @@ int tsfn_zygote_wait(int channel) {
     struct held held;
     struct job job;
     struct node_parts node;
+    struct working_set set = {.count = 0};
     int result = node_parts_find(&node);
     if (result == 0) result = let_memory_cross();
     if (result == 0) result = find_descriptors(&held);
-    while (result == 0) {
-        result = receive(channel, &job);
-        if (result < 0) break;
-        if (fork_clone(&job, &held)) return clone_become(&job, &held, &node);
+    while (result >= 0) {
+        result = receive(channel, &job, &set);
+        if (result <= 0) continue;
+        if (fork_clone(&job, &held)) return clone_become(&job, &held, &node, &set);
         close_job(&job);
     }
     return result;

@@ -1,10 +1,12 @@
 /* The fork channel between the warden and a zygote (ZYGOTE_CHANNEL_FD there, SOCK_SEQPACKET), and the status
  * socket of one fork. Both ends are of one build, so that the structs are the format.
  *
- * One packet asks for one clone: struct fork_request with the descriptors below. Over the status the clone,
- * or the zygote's helper, sends one struct fork_report; the warden sends one byte once the root is in its
- * place, or shuts its end down, and then the clone ends. Everyone but the warden closes the status when done
- * with it, so its end is the moment when nobody is left who could become a clone. */
+ * Each packet begins with its kind. One tells of the working set that clones get from then on: struct
+ * working_set, as far as it is filled. One asks for a clone: struct fork_request with the descriptors below.
+ * Over the status the clone, or the zygote's helper, sends one struct fork_report; the warden sends one byte
+ * once the root is in its place, or shuts its end down, and then the clone ends. Everyone but the warden
+ * closes the status when done with it, so its end is the moment when nobody is left who could become a clone.
+ */
 #ifndef TSFN_ZYGOTE_H
 #define TSFN_ZYGOTE_H
 
@@ -22,10 +24,23 @@
 enum fork_fd { FORK_WIRE = NAMESPACE_COUNT, FORK_OUT, FORK_ERR, FORK_TICKETS, FORK_STATUS, FORK_DOORS };
 #define FORK_MOST_FDS (FORK_DOORS + CGROUP_MOST_TREES)
 
+enum packet_kind { PACKET_FORK, PACKET_WORKING_SET };
+
 struct fork_request {
+    enum packet_kind kind;
     uint32_t doors;
     uint32_t open_files;
     char hostname[PROTO_MAX_ID + 1];
+};
+
+/* Pages that a clone will copy, as whole pages of addresses. */
+#define WORKING_SET_MOST 1024
+struct working_set {
+    enum packet_kind kind;
+    uint32_t count;
+    struct {
+        uint64_t at, bytes;
+    } ranges[WORKING_SET_MOST];
 };
 
 /* Moments of a start, in nanoseconds of CLOCK_MONOTONIC. */
@@ -34,6 +49,7 @@ enum fork_mark {
     MARK_JOINED,  /* its helper is in the control groups */
     MARK_ENTERED, /* and in the namespaces */
     MARK_BORN,    /* the clone runs */
+    MARK_FILLED,  /* its working set is there */
     MARK_ROOTED,  /* its root is there */
     MARK_PROC,    /* its /proc, too */
     MARK_LOCKED,  /* descriptors placed, every lock closed */

@@ -13,6 +13,7 @@ const forkStages: readonly (readonly [name: string, by: Stage["by"], told: strin
   ["cgroup", "zygote", "control groups"],
   ["setns", "zygote", "namespaces"],
   ["fork", "zygote", "fork"],
+  ["pages", "clone", "working set"],
   ["wait", "clone", "wait for root"],
   ["proc", "clone", "/proc"],
   ["lock", "clone", "locks"],

@@ -121,4 +121,6 @@ export interface Fork {
   readonly isProven: boolean;
   /** The clone said that it is ready. */
   proven(): void;
+  /** Its first invocation went well. */
+  served(): void;
 }

@@ -56,7 +56,8 @@ async function adoptFork(options: StartOptions, startedAtMs: number, fork: Fork)
   const { mode, sandbox, process } = fork;
   const forkMs = Object.values(process.spans).reduce((sum: number, us: number) => sum + us, 0) / 1_000;
   const sandboxMs = Math.max(0, now() - startedAtMs - forkMs);
-  const instance = instanceOf(options, { sandbox, process, startedAtMs });
+  const observer = tellingOfFirst(options.observer, () => fork.served());
+  const instance = instanceOf({ ...options, observer }, { sandbox, process, startedAtMs });
   let loadMs = 0;
   if (fork.isProven) instance.trust(initFor(version, id));
   else loadMs = await load(instance, options);
@@ -70,6 +71,21 @@ function instanceOf(
   made: Pick<LiveParts, "sandbox" | "process" | "startedAtMs">,
 ) {
   return new LiveInstance({ version, id, observer, ...made, destroy: () => made.sandbox.destroy() });
+}
+
+/** Hears what `observer` hears, and calls `served` when the first invocation went well, before the instance may go. */
+function tellingOfFirst(observer: InstanceObserver, served: () => void): InstanceObserver {
+  let isFirst = true;
+  return {
+    log: (line) => observer.log(line),
+    unusable: (instance) => observer.unusable(instance),
+    gone: (instance, exit) => observer.gone(instance, exit),
+    settled(instance, report) {
+      if (isFirst && report.outcome === "ok") served();
+      isFirst = false;
+      observer.settled(instance, report);
+    },
+  };
 }
 
 /** Milliseconds it took, by the guest's own word. */

@@ -47,6 +47,11 @@ class GuardedSandbox implements Sandbox {
     return this.#sandbox.resetLayer();
   }
 
+  async shareWorkingSet(): Promise<number> {
+    this.#mustBeAlive("share the working set of");
+    return this.#sandbox.shareWorkingSet();
+  }
+
   async setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void> {
     this.#mustBeAlive("set limits of");
     return this.#sandbox.setLimits(limits);

@@ -88,6 +88,11 @@ class LinuxSandbox implements Sandbox {
     await this.#warden.request(requests.resetLayer(this.id));
   }
 
+  async shareWorkingSet(): Promise<number> {
+    const { pages } = await this.#warden.request(requests.shareWorkingSet(this.id));
+    return pages;
+  }
+
   async setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void> {
     await this.#warden.request(requests.setLimits(this.id, limits));
     this.#claim = { ...this.#claim, limits: { ...this.#claim.limits, ...limits } };

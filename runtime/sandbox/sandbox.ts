@@ -94,6 +94,8 @@ export interface ForkSpans {
   readonly setnsUs: number;
   /** Until the clone runs. */
   readonly forkUs: number;
+  /** Its working set is copied. */
+  readonly pagesUs: number;
   /** The clone waits for its root. */
   readonly waitUs: number;
   readonly procUs: number;
@@ -167,6 +169,12 @@ export interface Sandbox {
    * below / and open files stay in the old layer, so the instance must chdir.
    */
   resetLayer(): Promise<void>;
+  /**
+   * What this clone has copied of its zygote's memory so far is copied for the zygote's next clones before they run, all at
+   * once, which costs half of what it costs page by page. Resolves with the number of pages.
+   * @throws TsfnError SANDBOX_FAILED when the clone or its zygote has ended
+   */
+  shareWorkingSet(): Promise<number>;
   setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void>;
   usage(): Promise<SandboxUsage>;
   /**

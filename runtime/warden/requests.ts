@@ -112,6 +112,9 @@ export const requests = {
 
   resetLayer: (id: string): WardenRequest<void> => request(proto.LAYER_RESET, new Writer().string(id), () => undefined),
 
+  shareWorkingSet: (id: string): WardenRequest<{ readonly pages: number }> =>
+    request(proto.WORKING_SET, new Writer().string(id), (body) => ({ pages: body.u32() })),
+
   setLimits: (id: string, limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): WardenRequest<void> =>
     request(proto.LIMITS_SET, writeLimits(new Writer().string(id), limits), () => undefined),
 
@@ -165,6 +168,7 @@ function readSpans(us: readonly number[]): ForkSpans {
     cgroupUs: at(proto.SPAN_CGROUP),
     setnsUs: at(proto.SPAN_SETNS),
     forkUs: at(proto.SPAN_FORK),
+    pagesUs: at(proto.SPAN_PAGES),
     waitUs: at(proto.SPAN_WAIT),
     procUs: at(proto.SPAN_PROC),
     lockUs: at(proto.SPAN_LOCK),

@@ -134,7 +134,7 @@ export class ZygoteForker implements VersionForker {
       const proven = () => {
         zygote.isProven = true;
       };
-      return { mode, sandbox, process, isProven, proven };
+      return { mode, sandbox, process, isProven, proven, served: () => zygote.learnFrom(sandbox, this.#parts.fault) };
     } catch (thrown) {
       await sandbox.destroy().catch(this.#parts.fault);
       throw thrown;

@@ -1,6 +1,7 @@
 // One zygote and its clones: forks it while it lives, counts who came of it, and lets its sandbox go when the last of them
 // is gone. zygotes.ts decides when there is one.
 
+import { asTsfnError } from "../errors.ts";
 import type { ZygoteProcess, ZygoteRole } from "../instance/index.ts";
 import type { ForkedProcess, Sandbox, SandboxClaim } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
@@ -17,6 +18,7 @@ export class Zygote {
   readonly #process: ZygoteProcess;
   readonly #clones: Clones;
   #forks = 0;
+  #lessons = 0;
   #isOver = false;
 
   /** `clones` is what the process's start was told about: the sandbox stays until they are gone. */
@@ -64,12 +66,33 @@ export class Zygote {
     }
   }
 
+  /**
+   * The next clones get what this one has written to by now, at the end of its first invocation, before they ask for it.
+   * Not of a zygote that several versions share: what one writes to is not for the others to know.
+   */
+  learnFrom(clone: Sandbox, fault: (thrown: unknown) => void): void {
+    if (this.role !== "function" || this.#lessons >= mostLessons || this.#isOver) return;
+    this.#lessons += 1;
+    clone.shareWorkingSet().then(
+      () => {
+        this.#lessons = mostLessons;
+      },
+      (thrown: unknown) => {
+        // It ended meanwhile, and another one's turn comes.
+        if (asTsfnError(thrown).code !== "SANDBOX_FAILED") fault(thrown);
+      },
+    );
+  }
+
   /** Ends the process now; its clones live on. Resolves when the last one and the sandbox are gone. */
   retire(): Promise<void> {
     this.#isOver = true;
     return this.#process.kill();
   }
 }
+
+/** A clone may be gone before its working set has been found; one that always is makes no difference. */
+const mostLessons = 5;
 
 /** How many clones there are, or may come to be. */
 export class Clones {

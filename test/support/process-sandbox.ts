@@ -105,6 +105,10 @@ class ProcessSandbox implements Sandbox {
 
   async resetLayer(): Promise<void> {}
 
+  shareWorkingSet(): Promise<number> {
+    return Promise.reject(new Error("a plain process is no clone"));
+  }
+
   async setLimits(): Promise<void> {}
 
   async usage() {
