@@ -1,14 +1,14 @@
-// What a clone does, in two parts: what can be made before the fork, and what begins with init. A zygote also rehearses it
+// What a clone does, in two parts: what can be made before the fork, and what begins with tsfnd's first word. A zygote also rehearses it
 // (rehearsal.ts), so that a clone runs nothing that V8 has not compiled and laid out by then.
 
 import { Socket } from "node:net";
-import { encode, type FrameWriter, type Init, toDaemon } from "../wire/index.ts";
+import { encode, type FrameWriter, type Init, instanceIdVariable, toDaemon } from "../wire/index.ts";
 import { failureOf } from "./failure.ts";
 import { runForkHooks } from "./fork-hooks.ts";
 import type { Handler } from "./handlers/index.ts";
 import type { LayerWatch } from "./layer-watch.ts";
 import { loadHandler } from "./loader.ts";
-import { describeEnvironment, describeMachine } from "./machine.ts";
+import { describeMachine } from "./machine.ts";
 import { Session } from "./session.ts";
 
 const { performance } = globalThis;
@@ -18,7 +18,9 @@ export interface CloneParts {
   readonly fd: number;
   readonly writer: FrameWriter;
   readonly layer: LayerWatch;
-  /** null: the function is loaded once init has come. */
+  /** What the zygote was told. */
+  readonly init: Init;
+  /** The function that init names; null: it is loaded once the clone's own init has come. */
   readonly handler: Handler | null;
   readonly exit: (code: number) => void;
 }
@@ -33,37 +35,44 @@ export interface StandBy {
  * watch what the descriptor has become. Nothing may be written to `writer` any more but by a clone.
  */
 export function standBy(parts: CloneParts): StandBy {
-  const { fd, writer, layer, exit } = parts;
+  const { fd, writer, layer, handler, exit } = parts;
   const wire = new Socket({ fd, readable: true, writable: true });
   writer.redirect(wire);
-  const session = new Session({
-    writer,
-    layer,
-    onInit: (init) => begin(parts, session, init),
-    onEnd: () => exit(0),
-  });
+  // tsfnd knows with which of both words a clone begins.
+  const refuse = () => exit(1);
+  const first = handler === null ? { onInit: load, onAdopt: refuse } : { onInit: refuse, onAdopt: adopter(handler) };
+  const session = new Session({ writer, layer, ...first, onEnd: () => exit(0) });
   session.listen(wire);
   return { wire, session };
-}
 
-/** Without a wait in between where there is nothing to wait for: the first invocation may have come along with init. */
-function begin({ writer, handler: loaded, exit }: CloneParts, session: Session, init: Init): void {
-  const hooks = loaded === null ? null : runForkHooks();
-  if (loaded === null) describeMachine(init);
-  else describeEnvironment(init);
-  const startedAtMs = performance.now();
-  const ready = (handler: Handler) => {
-    session.serve({ writer, handler, env: init.env });
-    const loadMs = performance.now() - startedAtMs;
-    writer.send(toDaemon.ready, 0, encode({ handler: handler.shape, loadMs, unforkable: [] }));
-  };
-  if (loaded !== null && hooks === null) {
-    ready(loaded);
-    return;
+  /** Prepares all but the id. */
+  function adopter(loaded: Handler): (id: string) => void {
+    const env: Record<string, string> = { ...parts.init.env, [instanceIdVariable]: "" };
+    // Without a wait where there is nothing to wait for: the first invocation may have come along.
+    return (id) => {
+      env[instanceIdVariable] = id;
+      process.env[instanceIdVariable] = id;
+      const hooks = runForkHooks();
+      if (hooks === null) ready(loaded, env, 0);
+      else hooks.then(() => ready(loaded, env, 0)).catch(fail);
+    };
   }
-  const loading = loaded === null ? loadHandler(init) : hooks?.then(() => loaded);
-  loading?.then(ready).catch((thrown: unknown) => {
+
+  function load(init: Init): void {
+    describeMachine(init);
+    const startedAtMs = performance.now();
+    loadHandler(init)
+      .then((loaded) => ready(loaded, init.env, performance.now() - startedAtMs))
+      .catch(fail);
+  }
+
+  function ready(loaded: Handler, env: Init["env"], loadMs: number): void {
+    session.serve({ writer, handler: loaded, env });
+    writer.send(toDaemon.ready, 0, encode({ handler: loaded.shape, loadMs, unforkable: [] }));
+  }
+
+  function fail(thrown: unknown): void {
     writer.send(toDaemon.loadFailed, 0, encode(failureOf(thrown)));
     writer.whenFlushed(() => exit(1));
-  });
+  }
 }

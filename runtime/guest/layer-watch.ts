@@ -28,7 +28,7 @@ export function watchLayer(directories: readonly string[] = ownDirectories): Lay
   };
 }
 
-/** For a process that serves no layer: the zygote's warm-up. */
+/** For a process that serves no layer: as in tests. */
 export const noLayer: LayerWatch = { isDirty: () => false, renew: () => {}, enter: () => {} };
 
 function fingerprint(directories: readonly string[]): string {

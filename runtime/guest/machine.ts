@@ -5,14 +5,14 @@ import { type CpuInfo, default as os } from "node:os";
 import type { Init } from "../wire/index.ts";
 
 export function describeMachine(init: Init): void {
-  describeEnvironment(init);
+  describeEnvironment(init.env);
   describeCpus(Math.max(1, Math.ceil(init.cpus)));
   if (init.memoryBytes > 0) describeMemory(init.memoryBytes);
   // Named imports of node:os are copies; this renews them.
   syncBuiltinESMExports();
 }
 
-export function describeEnvironment({ env }: Init): void {
+function describeEnvironment(env: Init["env"]): void {
   for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name];
   Object.assign(process.env, env);
 }

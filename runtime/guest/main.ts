@@ -19,6 +19,7 @@ const session = new Session({
   // Outside of a sandbox, as in tests, the root is not this process's to watch.
   layer: process.pid === 1 ? watchLayer() : noLayer,
   onInit: (init) => void start(init),
+  onAdopt: () => exit(1), // It is nobody's clone.
   onEnd: () => exit(0),
 });
 

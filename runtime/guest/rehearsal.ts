@@ -1,17 +1,17 @@
 // Before the first fork the zygote does what its clones will do, several times: the same steps in the same order, on a
-// stream of its own, with a handler of the guest's. What V8 and Node compile, allocate and look up at the first time is then there,
-// and every clone shares it. The function's own handler is never called by this.
+// stream of its own, with a handler of the guest's. What V8 and Node compile, allocate and look up at the first time is
+// then there, and every clone shares it. The function's own handler is never called by this.
 
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { Socket } from "node:net";
 import {
-  encode,
   encodeInvoke,
   FrameDecoder,
   FrameWriter,
   type Init,
   type Invoke,
+  instanceIdVariable,
   toDaemon,
   toGuest,
 } from "../wire/index.ts";
@@ -37,11 +37,11 @@ export async function rehearse({ socketpair, sink, layer, init, becomeClone }: R
   const [cloneFd, daemonFd] = socketpair();
   const ended = Promise.withResolvers<void>();
   const writer = new FrameWriter(sink);
-  const { wire, session } = standBy({ fd: cloneFd, writer, layer, handler, exit: () => ended.resolve() });
+  const { wire, session } = standBy({ fd: cloneFd, writer, layer, init, handler, exit: () => ended.resolve() });
   const daemon = new Daemon(new Socket({ fd: daemonFd, readable: true, writable: true }));
   for (let round = 0; round < rounds; round += 1) {
     becomeClone();
-    await daemon.play(init);
+    await daemon.play();
   }
   daemon.retire();
   await ended.promise;
@@ -49,6 +49,7 @@ export async function rehearse({ socketpair, sink, layer, init, becomeClone }: R
   const closed = [wire, daemon.end].map((end) => once(end, "close"));
   wire.destroy();
   daemon.end.destroy();
+  delete process.env[instanceIdVariable];
   await Promise.all(closed);
 }
 
@@ -101,9 +102,9 @@ class Daemon {
     );
   }
 
-  /** A clone's first call, which comes along with init, and one with a body. */
-  async play(init: Init): Promise<void> {
-    this.#writer.send(toGuest.init, 0, encode(init));
+  /** A clone's first call, which comes along with its id, and one with a body. */
+  async play(): Promise<void> {
+    this.#writer.sendText(toGuest.adopt, 0, "rehearsal");
     await this.#call(get, null);
     await this.#call(post, '{"rehearsed":true}');
   }

@@ -3,6 +3,7 @@
 
 import type { Socket } from "node:net";
 import {
+  decodeAdopt,
   decodeCancel,
   decodeCredit,
   decodeInit,
@@ -22,6 +23,7 @@ export interface SessionOptions {
   readonly writer: FrameWriter;
   readonly layer: LayerWatch;
   readonly onInit: (init: Init) => void;
+  readonly onAdopt: (id: string) => void;
   /** tsfnd is gone or wants no more of this process, and nothing is in flight. */
   readonly onEnd: () => void;
 }
@@ -61,6 +63,7 @@ export class Session {
   #receive(frame: Frame): void {
     const { kind, invocation, payload } = frame;
     if (kind === toGuest.init) this.#options.onInit(decodeInit(payload));
+    else if (kind === toGuest.adopt) this.#options.onAdopt(decodeAdopt(payload));
     else if (this.#site === null) this.#early.push(frame);
     else if (kind === toGuest.invoke) this.#begin(this.#site, invocation, decodeInvoke(payload));
     else if (kind === toGuest.retire) this.#retire();

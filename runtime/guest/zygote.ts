@@ -51,7 +51,7 @@ async function main(): Promise<void> {
   outside.end();
   writer.send(toDaemon.ready, 0, encode({ handler: handler?.shape ?? "fetch", loadMs, unforkable }));
   writer.flush();
-  const { session } = standBy({ fd: wireFd, writer, layer, handler, exit });
+  const { session } = standBy({ fd: wireFd, writer, layer, init, handler, exit });
   process.on("exit", () => {
     session.endOutput();
     outside.end();

@@ -65,8 +65,10 @@ export class GuestPeer {
     return this.#exchanges;
   }
 
-  init(init: Init): void {
-    this.#writer.send(toGuest.init, 0, encode(init));
+  /** The id alone is for a clone of a process that has loaded the function. */
+  begin(first: Init | string): void {
+    if (typeof first === "string") this.#writer.sendText(toGuest.adopt, 0, first);
+    else this.#writer.send(toGuest.init, 0, encode(first));
   }
 
   /** Takes the guest for ready: it is a clone of one that was. */

@@ -2,7 +2,7 @@
 
 import type { FunctionVersion } from "../catalog/index.ts";
 import type { LayerDigest, Program, SandboxSpec } from "../sandbox/index.ts";
-import type { Init } from "../wire/index.ts";
+import { type Init, instanceIdVariable } from "../wire/index.ts";
 
 const mib = 2 ** 20;
 /** Descriptors an instance may hold (isolation.md, lock 9). */
@@ -73,7 +73,7 @@ export function initFor(version: FunctionVersion, id: string): Init {
       ...manifest.env,
       TSFN_FUNCTION_NAME: version.function,
       TSFN_FUNCTION_VERSION: String(version.number),
-      TSFN_INSTANCE_ID: id,
+      [instanceIdVariable]: id,
       TSFN_MEMORY_MB: String(Math.floor(memoryBytes / mib)),
       TSFN_TIMEOUT_MS: String(timeoutMs),
       K_SERVICE: version.function,
@@ -90,7 +90,7 @@ export function initFor(version: FunctionVersion, id: string): Init {
 export function zygoteInit(version: FunctionVersion, id: string, role: ZygoteRole): Init {
   const init = initFor(version, id);
   if (role === "runtime") return { ...init, function: "", entry: "", env: basicEnv };
-  const { TSFN_INSTANCE_ID: _, ...env } = init.env;
+  const { [instanceIdVariable]: _, ...env } = init.env;
   return { ...init, env };
 }
 

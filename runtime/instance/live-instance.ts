@@ -98,11 +98,11 @@ export class LiveInstance implements Instance {
     return this.#flights.landed;
   }
 
-  /** Loads the function; once, before anything else. @throws TsfnError LOAD_FAILED, STARTUP_FAILED, FUNCTION_OOM */
-  async load(init: Init, timeoutMs: number): Promise<Ready> {
+  /** Once, first; `init` is null for a clone that has the function. @throws LOAD_FAILED, STARTUP_FAILED, FUNCTION_OOM */
+  async load(init: Init | null, timeoutMs: number): Promise<Ready> {
     const late = this.#error("STARTUP_FAILED", `Loading ${this.#what} did not finish within ${timeoutMs} ms`);
     const timer = setTimeout(() => this.#loaded.reject(late), timeoutMs);
-    this.#peer.init(init);
+    this.#peer.begin(init ?? this.id);
     try {
       const ready = await this.#loaded.promise;
       this.#becomeReady();
@@ -113,8 +113,8 @@ export class LiveInstance implements Instance {
   }
 
   /** As `load`, of a clone whose function is loaded and has proven to work: ready at once. */
-  trust(init: Init): void {
-    this.#peer.init(init);
+  trust(): void {
+    this.#peer.begin(this.id);
     this.#peer.trust();
     this.#becomeReady();
     // Nobody waits for it: a clone that fails now is one that crashes.

@@ -4,6 +4,7 @@
 import type { FunctionVersion } from "../catalog/index.ts";
 import type { LayerDigest, SandboxFactory, SandboxProcess } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
+import type { Init } from "../wire/index.ts";
 import { initFor, programFor, sandboxFor } from "./guest-program.ts";
 import type { Fork, Forker, InstanceObserver, StartedInstance } from "./instance.ts";
 import { LiveInstance, type LiveParts } from "./live-instance.ts";
@@ -46,7 +47,7 @@ async function execInstance(options: StartOptions, startedAtMs: number): Promise
     throw thrown;
   }
   const instance = instanceOf(options, { sandbox, process, startedAtMs });
-  const loadMs = await load(instance, options);
+  const loadMs = await load(instance, options, initFor(version, id));
   const report = { mode: "none", sandboxMs: processAtMs - startedAtMs, ...split(now() - processAtMs, loadMs) } as const;
   return { instance, report: { ...report, spans: null } };
 }
@@ -59,8 +60,8 @@ async function adoptFork(options: StartOptions, startedAtMs: number, fork: Fork)
   const observer = tellingOfFirst(options.observer, () => fork.served());
   const instance = instanceOf({ ...options, observer }, { sandbox, process, startedAtMs });
   let loadMs = 0;
-  if (fork.isProven) instance.trust(initFor(version, id));
-  else loadMs = await load(instance, options);
+  if (fork.isProven) instance.trust();
+  else loadMs = await load(instance, options, mode === "function" ? null : initFor(version, id));
   fork.proven();
   const report = { mode, sandboxMs, ...split(now() - startedAtMs - sandboxMs, loadMs), spans: process.spans };
   return { instance, report };
@@ -89,9 +90,9 @@ function tellingOfFirst(observer: InstanceObserver, served: () => void): Instanc
 }
 
 /** Milliseconds it took, by the guest's own word. */
-async function load(instance: LiveInstance, { version, id, startTimeoutMs }: StartOptions): Promise<number> {
+async function load(instance: LiveInstance, { startTimeoutMs }: StartOptions, init: Init | null): Promise<number> {
   try {
-    const { loadMs } = await instance.load(initFor(version, id), startTimeoutMs);
+    const { loadMs } = await instance.load(init, startTimeoutMs);
     return loadMs;
   } catch (thrown) {
     await instance.kill();

@@ -12,6 +12,7 @@ export {
 export { LineSplitter } from "./lines.ts";
 export * from "./messages.ts";
 export {
+  decodeAdopt,
   decodeCancel,
   decodeCredit,
   decodeFailure,

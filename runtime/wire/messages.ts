@@ -43,6 +43,11 @@ export const toGuest = {
   ahead: 9,
   /** No payload: all that were sent ahead and have not begun are taken back; answered by revoked. */
   revoke: 10,
+  /**
+   * Text: the instance's id. In init's place to a clone of a process that has loaded the function, and so knows everything
+   * else that init says; answered as init is.
+   */
+  adopt: 11,
 } as const;
 
 /** guest → tsfnd. */
@@ -78,6 +83,9 @@ export const toDaemon = {
 /** How a function wants to be called; docs/functions.md tells the shapes. */
 export const handlerShapes = ["fetch", "lambda", "node", "server"] as const;
 export type HandlerShape = (typeof handlerShapes)[number];
+
+/** The variable that tells a function which instance it runs in. */
+export const instanceIdVariable = "TSFN_INSTANCE_ID";
 
 export interface Init {
   readonly function: string;

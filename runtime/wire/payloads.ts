@@ -14,6 +14,8 @@ const packr = new Packr({ useRecords: false, variableMapSize: true });
 // Maps become plain objects; the library renames a key `__proto__`, and Fields copies what it wants by name.
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true });
 
+const maxIdLength = 64;
+
 export type ControlMessage = Init | Cancel | Credit | Ready | Failure | Output;
 
 /** The buffer is the caller's own. */
@@ -26,7 +28,7 @@ export const decodeInit = (payload: Buffer): Init => {
   return {
     function: fields.string("function", 63),
     version: fields.integer("version", 1, Number.MAX_SAFE_INTEGER),
-    instance: fields.string("instance", 64),
+    instance: fields.string("instance", maxIdLength),
     entry: fields.string("entry", 4_096),
     handler: fields.oneOf("handler", ["auto", ...handlerShapes]),
     env: fields.stringRecord("env"),
@@ -35,6 +37,14 @@ export const decodeInit = (payload: Buffer): Init => {
     memoryBytes: fields.integer("memoryBytes", 0, Number.MAX_SAFE_INTEGER),
   };
 };
+
+export function decodeAdopt(payload: Buffer): string {
+  const id = payload.toString("latin1");
+  if (id.length > maxIdLength) {
+    throw new ProtocolError(`adopt has an id of ${id.length} characters; wanted at most ${maxIdLength}`);
+  }
+  return id;
+}
 
 export const decodeCancel = (payload: Buffer): Cancel => ({
   reason: read("cancel", payload).oneOf("reason", ["client", "deadline", "shutdown"]),

@@ -4,6 +4,7 @@ import test from "ava";
 import fc from "fast-check";
 import { Packr } from "msgpackr/pack";
 import {
+  decodeAdopt,
   decodeCancel,
   decodeCredit,
   decodeFailure,
@@ -39,6 +40,11 @@ test("every message survives the way there", (t) => {
   t.deepEqual(decodeFailure(encode(failure)), failure);
   const output = { stream: "stderr", level: "warn", text: "x\u0000y" } as const;
   t.deepEqual(decodeOutput(encode(output)), output);
+});
+
+test("an id that is longer than any is refused", (t) => {
+  t.is(decodeAdopt(Buffer.from("hello-3-ab")), "hello-3-ab");
+  t.throws(() => decodeAdopt(Buffer.alloc(65, "a")), { instanceOf: ProtocolError, message: /id of 65 characters/ });
 });
 
 test("buffers of encode() are the caller's own", (t) => {

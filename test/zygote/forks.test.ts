@@ -123,6 +123,18 @@ test("a clone's clocks begin with it, and onFork's hooks have run before its fir
   t.true(Math.abs(age - lag) < 50, `${age} ms by one clock, ${lag} ms by the other`);
 });
 
+test("a clone has its own id in the environment, and what the module put there while loading", async (t) => {
+  const { deploy, text } = await open(t);
+  const source = `process.env.LOADED = "once"; delete process.env.LANG; const before = process.env.TSFN_INSTANCE_ID;
+    export default { fetch: (request, env) => Response.json({ before: String(before), loaded: process.env.LOADED,
+      lang: String(process.env.LANG), ids: [env.TSFN_INSTANCE_ID, process.env.TSFN_INSTANCE_ID] }) };`;
+  await deploy("env", source);
+  const { ids, ...rest } = JSON.parse(await text("env"));
+  t.deepEqual(rest, { before: "undefined", loaded: "once", lang: "undefined" });
+  t.regex(ids[0], /^env-1-[0-9a-f]{8}$/);
+  t.is(ids[1], ids[0]);
+});
+
 test("a clone ends as any process does", async (t) => {
   const { deploy, call, text, runtime } = await open(t);
   const body = `const { searchParams } = new URL(request.url); const how = searchParams.get("how");
