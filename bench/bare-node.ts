@@ -17,6 +17,8 @@ export interface BareNodes {
 
 export interface BareNode extends ColdStart {
   readonly pid: number;
+  /** Of 127.0.0.1; resolves when it listens. */
+  port(): Promise<number>;
 }
 
 /** @param directory of the function to serve */
@@ -37,12 +39,18 @@ function spawnOne(meter: CpuMeter, place: string): BareNode {
   const { pid } = child;
   if (pid === undefined) throw new Error(`${process.execPath} did not start`);
   const exited = once(child, "exit");
+  let listening: Promise<number> | undefined;
+  const port = () => {
+    listening ??= readPort(child);
+    return listening;
+  };
   return {
     pid,
+    port,
     spawnedAtMs,
     servingPid: () => pid,
     async firstByte(onFirstByte = () => undefined) {
-      const answer = await getFirstByte(await readPort(child), "/", onFirstByte);
+      const answer = await getFirstByte(await port(), "/", onFirstByte);
       requireStatus(answer);
       return answer;
     },

@@ -1,7 +1,7 @@
 // CPU time of everything a program starts, from a cgroup of its own: exact, cheap to read, and it counts processes that
 // have already ended. Any cgroup v2 tree will do, with or without controllers.
 
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cgroupMounts, cgroupName } from "../test/support/cgroups.ts";
 import { ownName } from "./place.ts";
@@ -18,9 +18,8 @@ export interface CpuMeter {
 /** @param engine a group at the root into which what is started may move its children, there or not */
 export function createCpuMeter(name: string, engine?: string): CpuMeter {
   const tree = v2Tree();
-  const directory = join(tree, ownName(name));
+  const directory = mkdtempSync(join(tree, ownName(`${name}-`)));
   const home = join(tree, /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1] ?? "/");
-  mkdirSync(directory);
   const enter = (group: string) => writeFileSync(join(group, "cgroup.procs"), String(process.pid));
   return {
     within(start) {

@@ -84,6 +84,56 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     },
   ],
   [
+    "flat",
+    {
+      summary: "a cold start beside 500 idle instances, a warm call among 5,000 functions",
+      rounds: 30,
+      quickRounds: 6,
+      limitS: 180,
+      run: async (options) => (await import("./flat.ts")).runFlat(options),
+    },
+  ],
+  [
+    "neighbour",
+    {
+      summary: "calls of one function while another one goes from 0 to 100 instances",
+      rounds: 8,
+      quickRounds: 2,
+      limitS: 120,
+      run: async (options) => (await import("./neighbour.ts")).runNeighbour(options),
+    },
+  ],
+  [
+    "capacity",
+    {
+      summary: "live instances in 4 GiB, against plain nodes",
+      rounds: 1,
+      quickRounds: 1,
+      limitS: 180,
+      run: async (options) => (await import("./capacity.ts")).runCapacity(options),
+    },
+  ],
+  [
+    "deploy",
+    {
+      summary: "from the command to the first answer of the new version",
+      rounds: 10,
+      quickRounds: 2,
+      limitS: 120,
+      run: async (options) => (await import("./deploy.ts")).runDeploy(options),
+    },
+  ],
+  [
+    "inside",
+    {
+      summary: "system calls, files and computing inside a sandbox against outside",
+      rounds: 20,
+      quickRounds: 5,
+      limitS: 120,
+      run: async (options) => (await import("./inside.ts")).runInside(options),
+    },
+  ],
+  [
     "soak",
     {
       summary: "forks that use all of Node, looking for one that crashes or hangs",

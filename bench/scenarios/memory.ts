@@ -19,7 +19,7 @@ const bareNodes = 5;
 /** Longer than it takes until all are there; the callers hang up then. */
 const holdMs = 100_000;
 
-interface Total {
+export interface Total {
   readonly instances: number;
   readonly pssKib: number;
   /** Page tables, stacks and everything else that the kernel charges to the sandboxes. */
@@ -73,7 +73,8 @@ export async function runMemory({ rounds, quick, owner }: ScenarioOptions): Prom
   };
 }
 
-async function measurePlain(owner: AsyncDisposableStack): Promise<Footprint[]> {
+/** Plain Nodes that have answered once. */
+export async function measurePlain(owner: AsyncDisposableStack): Promise<Footprint[]> {
   const bare = await prepareBareNodes(owner, example("hold"));
   const plain: Footprint[] = [];
   for (let index = 0; index < bareNodes; index += 1) {
@@ -97,7 +98,7 @@ async function measureTotals(owner: AsyncDisposableStack, sizes: readonly number
 }
 
 /** Brings it to `size` instances, by that many calls at once, and waits until all are idle. */
-async function totalWith(tsfn: Tsfn, size: number): Promise<Total> {
+export async function totalWith(tsfn: Tsfn, size: number): Promise<Total> {
   (await holdCalls(tsfn.port(), `/function/hold?ms=${holdMs}`, size)).release();
   const idle = await until(`${size} instances are idle`, async () => {
     const all = await tsfn.instances("hold");
