@@ -42,3 +42,33 @@ export function measuring(owner: AsyncDisposableStack, peer: Pick<ColdPeer, "met
     }
   };
 }
+
+/** Start, one call, end, by `callers` at the same time: how many came to their end in each whole second. */
+export async function churnPeer(
+  owner: AsyncDisposableStack,
+  peer: Pick<ColdPeer, "spawn">,
+  { callers, durationMs }: { readonly callers: number; readonly durationMs: number },
+): Promise<number[]> {
+  const running = new Set<ColdStart>();
+  owner.defer(async () => {
+    await Promise.all([...running].map((start) => start.end()));
+  });
+  const perSecond: number[] = Array.from({ length: Math.floor(durationMs / 1_000) }, () => 0);
+  const startedAtMs = now();
+  const call = async () => {
+    while (now() - startedAtMs < durationMs) {
+      const start = peer.spawn();
+      running.add(start);
+      try {
+        requireStatus(await start.firstByte());
+      } finally {
+        await start.end();
+        running.delete(start);
+      }
+      const second = Math.floor((now() - startedAtMs) / 1_000);
+      if (second < perSecond.length) perSecond[second] = (perSecond[second] ?? 0) + 1;
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, call));
+  return perSecond;
+}
