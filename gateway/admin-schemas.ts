@@ -41,7 +41,7 @@ const manifest = z
   .object({
     name: z.string(),
     runtime: z.literal("node26"),
-    handler: z.enum(["auto", "fetch"]),
+    handler: z.enum(["auto", "fetch", "lambda", "node", "server"]),
     env: z.record(z.string(), z.string()),
     limits,
     concurrency: count,

@@ -5,6 +5,7 @@ import { relative, resolve } from "node:path";
 import type { BuildOptions, BuildResult, Message, Metafile } from "esbuild";
 import { type Problem, TsfnError } from "../errors.ts";
 import { type BundleFile, listAssets } from "./assets.ts";
+import { resolveFramework } from "./framework-module.ts";
 import type { FunctionSource } from "./source.ts";
 import { resolveTsfn, virtualPrefix } from "./tsfn-module.ts";
 
@@ -79,7 +80,7 @@ function buildOptions({ dir, entry }: FunctionSource): Options {
     sourcesContent: true,
     legalComments: "none",
     banner: { js: requireBanner },
-    plugins: [resolveTsfn],
+    plugins: [resolveTsfn, resolveFramework],
     metafile: true,
     logLevel: "silent",
     logLimit: 0,

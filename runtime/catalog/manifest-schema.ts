@@ -16,13 +16,12 @@ export const plannedKeys: ReadonlyMap<string, string> = new Map([
   ["routes", `"routes" is not available in this release; the function answers under /function/<name>`],
 ]);
 export const plannedValues: ReadonlyMap<string, readonly string[]> = new Map([
-  ["handler", ["lambda", "node", "server"]],
   ["runtime", ["node24"]],
   ["network", ["internet", "a list"]],
 ]);
 
 /** Variables that tsfn itself sets. */
-const reservedEnv = /^(TSFN_.*|K_SERVICE|K_REVISION|FUNCTION_TARGET|__proto__)$/;
+const reservedEnv = /^(TSFN_.*|K_SERVICE|K_REVISION|__proto__)$/;
 const maxEnvVariables = 200;
 const maxEnvBytes = 32 * kib;
 export const wantedEnvName =
@@ -84,7 +83,7 @@ export const manifestSchema = z
         .refine(isInnerPath, { error: "a path inside the directory, such as src/index.ts" })
         .meta({ description: "the module that holds the handler" })
         .optional(),
-      handler: oneOf(["auto", "fetch"]).default("auto"),
+      handler: oneOf(["auto", "fetch", "lambda", "node", "server"]).default("auto"),
       runtime: oneOf(["node26"]).default("node26"),
       env: envSchema.default({}),
       limits: limitsSchema,

@@ -8,7 +8,7 @@ export interface Manifest {
   /** DNS label: `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`. */
   readonly name: string;
   readonly runtime: "node26";
-  readonly handler: "auto" | "fetch";
+  readonly handler: "auto" | "fetch" | "lambda" | "node" | "server";
   readonly env: Readonly<Record<string, string>>;
   readonly limits: ManifestLimits;
   /** Invocations one instance runs at the same time. */

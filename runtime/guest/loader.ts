@@ -3,13 +3,38 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Init } from "../wire/index.ts";
-import { chooseHandler, type Handler } from "./handlers/index.ts";
-
-/** Where the function is, and what tsfn.json calls its shape. */
-export type LoadOrder = Pick<Init, "entry" | "handler">;
+import {
+  chooseHandler,
+  type Handler,
+  lambdaEnvironment,
+  offerStreaming,
+  portOf,
+  watchFramework,
+  watchPort,
+} from "./handlers/index.ts";
 
 /** @throws whatever the module throws, or an Error that says which export is wanted. */
-export async function loadHandler({ entry, handler }: LoadOrder): Promise<Handler> {
-  const module: unknown = await import(pathToFileURL(resolve(entry)).href);
-  return chooseHandler(module, handler);
+export async function loadHandler(init: Init): Promise<Handler> {
+  const { entry, handler: wanted } = init;
+  if (wanted === "lambda") describeLambda(init);
+  offerStreaming();
+  const { env } = process;
+  const port = portOf(env);
+  const listening = watchPort(port);
+  const framework = watchFramework();
+  let handler: Handler | null = null;
+  try {
+    const module: unknown = await import(pathToFileURL(resolve(entry)).href);
+    handler = await chooseHandler(module, wanted, { port, listening, framework, env });
+  } finally {
+    // A server may close and listen again; for the others a port is a port.
+    if (handler?.shape !== "server") listening.stop();
+  }
+  if (handler.shape === "lambda") describeLambda(init);
+  return handler;
+}
+
+/** What only a Lambda function has in its environment; it is known as one at the latest when it is loaded. */
+export function describeLambda({ env }: Init): void {
+  Object.assign(process.env, lambdaEnvironment(env));
 }

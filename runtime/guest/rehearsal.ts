@@ -17,7 +17,7 @@ import {
 } from "../wire/index.ts";
 import { standBy } from "./clone.ts";
 import type { DescriptorSink } from "./descriptor-sink.ts";
-import { chooseHandler } from "./handlers/index.ts";
+import { fetchHandler } from "./handlers/index.ts";
 import type { LayerWatch } from "./layer-watch.ts";
 
 /** Enough for V8 to collect feedback and compile what is used most; more only delays the first fork. */
@@ -53,21 +53,16 @@ export async function rehearse({ socketpair, sink, layer, init, becomeClone }: R
   await Promise.all(closed);
 }
 
-const handler = chooseHandler(
-  {
-    default: {
-      async fetch(request: Request): Promise<Response> {
-        const url = new URL(request.url);
-        const text = await request.text();
-        console.log(`rehearsed ${url.pathname}`);
-        const headers = new Headers({ "x-host": request.headers.get("host") ?? "" });
-        if (text === "") return new Response("rehearsed", { headers });
-        return Response.json({ text: JSON.parse(text) }, { status: 200 });
-      },
-    },
+const handler = fetchHandler({
+  async fetch(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const text = await request.text();
+    console.log(`rehearsed ${url.pathname}`);
+    const headers = new Headers({ "x-host": request.headers.get("host") ?? "" });
+    if (text === "") return new Response("rehearsed", { headers });
+    return Response.json({ text: JSON.parse(text) }, { status: 200 });
   },
-  "auto",
-);
+});
 
 const get: Invoke = {
   requestId: "rehearsal",

@@ -70,6 +70,8 @@ export function initFor(version: FunctionVersion, id: string): Init {
     handler: manifest.handler,
     env: {
       ...basicEnv,
+      PORT: "8080",
+      FUNCTION_TARGET: version.function,
       ...manifest.env,
       TSFN_FUNCTION_NAME: version.function,
       TSFN_FUNCTION_VERSION: String(version.number),
@@ -78,7 +80,6 @@ export function initFor(version: FunctionVersion, id: string): Init {
       TSFN_TIMEOUT_MS: String(timeoutMs),
       K_SERVICE: version.function,
       K_REVISION: `${version.function}-${version.number}`,
-      FUNCTION_TARGET: version.function,
     },
     concurrency: manifest.concurrency,
     cpus,

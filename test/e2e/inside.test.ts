@@ -126,7 +126,7 @@ test.serial(
     t.is(report.env.MINE, "yes");
     t.is(report.env.TSFN_FUNCTION_NAME, "probe");
     const known =
-      /^(?:TSFN_(?:FUNCTION_NAME|FUNCTION_VERSION|INSTANCE_ID|MEMORY_MB|TIMEOUT_MS)|K_SERVICE|K_REVISION|FUNCTION_TARGET|PATH|HOME|LANG|TZ|PWD|MINE)$/;
+      /^(?:TSFN_(?:FUNCTION_NAME|FUNCTION_VERSION|INSTANCE_ID|MEMORY_MB|TIMEOUT_MS)|K_SERVICE|K_REVISION|FUNCTION_TARGET|PORT|PATH|HOME|LANG|TZ|PWD|MINE)$/;
     t.deepEqual(
       Object.keys(report.env).filter((name) => !known.test(name)),
       [],

@@ -88,6 +88,7 @@ test("the environment is the manifest's and tsfn's, in env and in process.env, a
     K_SERVICE: "test",
     K_REVISION: "test-3",
     FUNCTION_TARGET: "test",
+    PORT: "8080",
   });
 });
 

@@ -38,13 +38,13 @@ test("an error while loading is LOAD_FAILED with the stack mapped to the source,
 });
 
 const refused: Readonly<Record<string, readonly [string, RegExp]>> = {
-  "no export": ["export {};", /exports nothing; wanted `export default \{ fetch/],
+  "no export": ["export {};", /exports nothing and does not listen on PORT[\s\S]*export default \{ fetch/],
   "other exports": ["export const a = 1, b = 2;", /exports a, b; wanted/],
   "a bare default function": [
     "export default function f() {}",
-    /export default \{ fetch: handler \}[\s\S]*export \{ handler as GET \}/,
+    /export default \{ fetch: handler \}[\s\S]*"handler": "node"/,
   ],
-  "a lambda handler": ["export const handler = () => {};", /Lambda shape\) is not available yet/],
+  "a Lambda handler with a callback": ["export const handler = (a, b, c) => {};", /callbacks are gone/],
   "a missing import": [`import "./not-there.mjs";`, /Cannot find module/],
   "a thrown string": [`throw "only text";`, /a value that is no Error: "only text"/],
   "an exit": ["process.exit(3);", /exited with code 3 while loading/],

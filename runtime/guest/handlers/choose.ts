@@ -2,32 +2,93 @@
 
 import type { Init } from "../../wire/index.ts";
 import { fetchHandler, methodsHandler } from "./fetch.ts";
+import type { FrameworkWatch } from "./functions-framework.ts";
 import type { Handler } from "./handler.ts";
-import { calleeAt, exportNames, property } from "./module.ts";
+import { lambdaHandler } from "./lambda.ts";
+import { connectToPort, type PortWatch } from "./listening.ts";
+import { exportNames, LoadError, property } from "./module.ts";
+import { nodeHandler, serverHandler } from "./node.ts";
+import { relay } from "./relay.ts";
 
-/** The module was evaluated, but it has nothing that can be called in the way that was asked for. */
-export class LoadError extends Error {
-  override readonly name = "LoadError";
+/** What there is besides the module's exports. */
+export interface Surroundings {
+  readonly port: number;
+  readonly listening: PortWatch;
+  readonly framework: FrameworkWatch;
+  readonly env: NodeJS.ProcessEnv;
 }
 
-/** @throws LoadError that says which export is wanted */
-export function chooseHandler(module: unknown, _wanted: Init["handler"]): Handler {
+/** For a module that exports nothing: it may begin to listen a moment after it is loaded. */
+const listenPatienceMs = 2_000;
+
+/** @throws LoadError that says what is wanted */
+export async function chooseHandler(module: unknown, wanted: Init["handler"], around: Surroundings): Promise<Handler> {
+  const chosen = await choosers[wanted](module, around);
+  return chosen;
+}
+
+type Chooser = (module: unknown, around: Surroundings) => Handler | Promise<Handler>;
+
+const choosers: Readonly<Record<Init["handler"], Chooser>> = {
+  auto: chooseByExports,
+  fetch: (module) =>
+    fetchOf(module) ?? refuse(module, "`export default { fetch(request) { … } }` or exports named GET, POST, …"),
+  lambda: (module) => lambdaHandler(module) ?? refuse(module, "`export const handler = async (event, context) => …`"),
+  node: (module, { env, framework }) =>
+    framework.handler(env) ??
+    nodeHandler(nodeTarget(module, env)) ??
+    refuse(module, "`export default (req, res) => { … }`, an app such as Express's, or an http.Server"),
+  server: (_module, around) => chooseServer(around, Number.POSITIVE_INFINITY),
+};
+
+async function chooseByExports(module: unknown, around: Surroundings): Promise<Handler> {
+  const { listening, framework, env } = around;
   const target = property(module, "default");
-  const handler = fetchHandler(target) ?? methodsHandler(module);
-  if (handler !== null) return handler;
-  throw new LoadError(reasonOf(module, target));
+  const [fetch, lambda] = [fetchOf(module), lambdaHandler(module)];
+  if (fetch !== null && lambda !== null) throw new LoadError(twoShapes);
+  const exported = fetch ?? lambda ?? framework.handler(env);
+  if (exported !== null) return exported;
+  if (listening.server !== null) return serverHandler("server", listening.server);
+  if (typeof target === "function") throw new LoadError(bareFunction);
+  if (exportNames(module) === "nothing") return await chooseServer(around, listenPatienceMs);
+  return refuse(module, "`export default { fetch(request) { … } }` or exports named GET, POST, …");
 }
 
-function reasonOf(module: unknown, target: unknown): string {
-  if (typeof target === "function") {
-    return (
-      "`export default function` is ambiguous: it could want (req, res) or (request, env, ctx). Write one of\n" +
-      "  export default { fetch: handler };   // handler(request, env, ctx) returns a Response\n" +
-      "  export { handler as GET };           // the same for one method"
+function fetchOf(module: unknown): Handler | null {
+  return fetchHandler(property(module, "default")) ?? methodsHandler(module);
+}
+
+/** The default export, or the one that FUNCTION_TARGET names, as on Google Cloud. */
+function nodeTarget(module: unknown, { FUNCTION_TARGET = "" }: NodeJS.ProcessEnv): unknown {
+  const target = property(module, "default");
+  if (typeof target === "function") return target;
+  return property(module, FUNCTION_TARGET) ?? property(target, FUNCTION_TARGET) ?? target;
+}
+
+async function chooseServer({ port, listening }: Surroundings, patienceMs: number): Promise<Handler> {
+  if (!(await listening.opened(patienceMs))) {
+    const elsewhere = listening.otherPorts.length === 0 ? "" : ` It listens on ${listening.otherPorts.join(", ")}.`;
+    throw new LoadError(
+      `the module exports nothing and does not listen on PORT, which is ${port}.${elsewhere} Write one of\n` +
+        "  export default { fetch(request) { … } };\n" +
+        "  server.listen(process.env.PORT);",
     );
   }
-  if (calleeAt(module, "handler") !== null) {
-    return "`export const handler` (the Lambda shape) is not available yet; write `export default { fetch(request) { … } }`";
-  }
-  return `the module exports ${exportNames(module)}; wanted \`export default { fetch(request) { … } }\` or exports named GET, POST, …`;
+  const { server } = listening;
+  if (server !== null) return serverHandler("server", server);
+  return { shape: "server", answer: (call) => relay(call, connectToPort(port)).answer };
 }
+
+function refuse(module: unknown, wanted: string): never {
+  throw new LoadError(`the module exports ${exportNames(module)}; wanted ${wanted}`);
+}
+
+const bareFunction =
+  "`export default function` is ambiguous: it could want (req, res) or (request, env, ctx). Write one of\n" +
+  "  export default { fetch: handler };   // handler(request, env, ctx) returns a Response\n" +
+  '  "handler": "node"                    // in tsfn.json: (req, res), an Express app';
+
+const twoShapes =
+  "the module exports both `handler` (the lambda shape) and `fetch` or methods. Write one of\n" +
+  '  "handler": "fetch"    // in tsfn.json\n' +
+  '  "handler": "lambda"   // in tsfn.json';

@@ -1,2 +1,7 @@
-export { chooseHandler, LoadError } from "./choose.ts";
+export { chooseHandler, type Surroundings } from "./choose.ts";
+export { fetchHandler } from "./fetch.ts";
+export { watchFramework } from "./functions-framework.ts";
 export type { Handler, IncomingCall, ResponseLike } from "./handler.ts";
+export { lambdaEnvironment } from "./lambda.ts";
+export { offerStreaming } from "./lambda-stream.ts";
+export { portOf, watchPort } from "./listening.ts";

@@ -1,5 +1,10 @@
 // Looks at what a module exports. Its objects are a stranger's: a getter may throw, which is told as any error of loading.
 
+/** The module was evaluated, but it has nothing that can be called in the way that was asked for. */
+export class LoadError extends Error {
+  override readonly name = "LoadError";
+}
+
 export type Callee = (...args: unknown[]) => unknown;
 
 /** undefined where there is no such property, or nothing that could have one. */
