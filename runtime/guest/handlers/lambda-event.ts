@@ -4,6 +4,7 @@
 import { Buffer } from "node:buffer";
 import { describe } from "../failure.ts";
 import { BadResponse } from "../response.ts";
+import { pairsOf } from "./flat-headers.ts";
 import type { IncomingCall, ResponseLike } from "./handler.ts";
 
 // Taken before the function's code runs, which may put its own in place.
@@ -99,8 +100,7 @@ function inferred(result: unknown): ResponseLike {
 function readHeaders(flat: readonly string[]): { headers: Record<string, string>; cookies: string[] } {
   const pairs: [string, string][] = [];
   const cookies: string[] = [];
-  for (let at = 0; at + 1 < flat.length; at += 2) {
-    const [name = "", value = ""] = [flat[at], flat[at + 1]];
+  for (const [name, value] of pairsOf(flat)) {
     if (name === "cookie") cookies.push(...value.split(/;\s*/).filter((cookie) => cookie !== ""));
     else pairs.push([name, value]);
   }

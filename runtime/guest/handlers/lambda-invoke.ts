@@ -3,6 +3,7 @@
 
 import { Buffer } from "node:buffer";
 import { failureOf } from "../failure.ts";
+import { headerOf } from "./flat-headers.ts";
 import type { IncomingCall, ResponseLike } from "./handler.ts";
 
 // Taken before the function's code runs, which may put its own in place.
@@ -16,13 +17,9 @@ export interface InvokeApiCall {
 
 /** null for a call over HTTP, which becomes an event of payload format 2.0. */
 export function invokeApiCall({ headers }: IncomingCall): InvokeApiCall | null {
-  const valueOf = (name: string) => {
-    const at = headers.findIndex((text, index) => index % 2 === 0 && text === name);
-    return at === -1 ? undefined : headers[at + 1];
-  };
-  const invokedFunctionArn = valueOf("x-tsfn-lambda-arn");
+  const invokedFunctionArn = headerOf(headers, "x-tsfn-lambda-arn");
   if (invokedFunctionArn === undefined) return null;
-  const sent = valueOf("x-tsfn-lambda-client-context");
+  const sent = headerOf(headers, "x-tsfn-lambda-client-context");
   if (sent === undefined) return { invokedFunctionArn };
   return { invokedFunctionArn, clientContext: JSON.parse(Buffer.from(sent, "base64").toString()) };
 }

@@ -3,6 +3,7 @@
 
 import type { Server } from "node:http";
 import { type Duplex, duplexPair } from "node:stream";
+import { headerOf } from "./flat-headers.ts";
 import type { IncomingCall } from "./handler.ts";
 
 export interface LocalConnection {
@@ -40,6 +41,5 @@ function asSocket(end: Duplex, remoteAddress: string): Duplex {
 
 /** The client as the gateway saw it. */
 function clientAddress({ headers }: IncomingCall): string {
-  const at = headers.findIndex((text, index) => index % 2 === 0 && text === "x-forwarded-for");
-  return (at === -1 ? undefined : headers[at + 1]?.split(",")[0]?.trim()) ?? "127.0.0.1";
+  return headerOf(headers, "x-forwarded-for")?.split(",")[0]?.trim() ?? "127.0.0.1";
 }

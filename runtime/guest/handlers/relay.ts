@@ -3,6 +3,7 @@
 
 import { type ClientRequest, type IncomingMessage, request as openRequest } from "node:http";
 import type { Duplex } from "node:stream";
+import { headerOf, pairsOf } from "./flat-headers.ts";
 import type { IncomingCall, ResponseLike } from "./handler.ts";
 import { drainInto, webStreamOf } from "./streams.ts";
 
@@ -44,12 +45,12 @@ export function relay(call: IncomingCall, connection: Duplex): Relayed {
     message.once("close", () => connection.destroy());
     const body = isBodiless(call, status) ? null : webStreamOf(message, () => broken);
     if (body === null) message.resume();
-    resolve({ status, headers: pairsOf(message, ofConnection), body });
+    resolve({ status, headers: headersOf(message, ofConnection), body });
   });
   request.on("upgrade", (message: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (head.length > 0) socket.unshift(head);
     const { statusCode: status = 0 } = message;
-    resolve({ status, headers: pairsOf(message, none), body: webStreamOf(socket, () => broken) });
+    resolve({ status, headers: headersOf(message, none), body: webStreamOf(socket, () => broken) });
     send(call, socket, fail);
   });
   if (isUpgrade(call)) request.end();
@@ -64,7 +65,7 @@ export function relay(call: IncomingCall, connection: Duplex): Relayed {
 
 /** The client asks to speak another protocol; the gateway lets no other `Upgrade` through. */
 export function isUpgrade({ headers }: IncomingCall): boolean {
-  return headers.some((text, at) => at % 2 === 0 && text === "upgrade");
+  return headerOf(headers, "upgrade") !== undefined;
 }
 
 function send({ body }: IncomingCall, sink: ClientRequest | Duplex, fail: (error: Error) => void): void {
@@ -82,7 +83,7 @@ function pathOf(url: string): string {
 
 function requestHeaders(call: IncomingCall): string[] {
   const { headers, body, method } = call;
-  const has = (name: string) => headers.some((text, at) => at % 2 === 0 && text === name);
+  const has = (name: string) => headerOf(headers, name) !== undefined;
   const own: string[] = [];
   if (isUpgrade(call)) own.push("connection", "upgrade");
   else if (body !== null && !has("content-length")) own.push("transfer-encoding", "chunked");
@@ -91,11 +92,11 @@ function requestHeaders(call: IncomingCall): string[] {
   return [...headers, ...own];
 }
 
-function* pairsOf({ rawHeaders }: IncomingMessage, without: ReadonlySet<string>): Generator<readonly [string, string]> {
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const [name = "", value = ""] = [rawHeaders[at], rawHeaders[at + 1]];
-    if (!without.has(name.toLowerCase())) yield [name, value];
-  }
+function* headersOf(
+  { rawHeaders }: IncomingMessage,
+  without: ReadonlySet<string>,
+): Generator<readonly [string, string]> {
+  for (const pair of pairsOf(rawHeaders)) if (!without.has(pair[0].toLowerCase())) yield pair;
 }
 
 function isBodiless({ method }: IncomingCall, status: number): boolean {

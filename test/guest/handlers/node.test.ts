@@ -1,6 +1,7 @@
 // (req, res) functions and the apps made of them: Node's own HTTP server semantics, seen from the caller.
 
 import { createHash } from "node:crypto";
+import { Readable } from "node:stream";
 import test from "ava";
 import { bundled } from "../../support/bundled-function.ts";
 import { bodyOf, startFunction, textOf, until } from "../../support/live-function.ts";
@@ -68,15 +69,14 @@ test("what is written reaches the caller before the answer is complete", async (
     req.on("end", () => res.end());
   };`;
   const { call } = await startFunction(t, source, node);
-  const { Readable } = await import("node:stream");
   const upload = new Readable({ read: () => {} });
   const { body } = await call({ method: "POST", body: upload });
-  const events = body?.setEncoding("utf8")[Symbol.asyncIterator]();
-  t.is((await events?.next())?.value, "data: 1\n\n");
+  const events = (body as Readable).setEncoding("utf8")[Symbol.asyncIterator]();
+  t.is((await events.next()).value, "data: 1\n\n");
   upload.push("two");
-  t.is((await events?.next())?.value, "data: two\n\n");
+  t.is((await events.next()).value, "data: two\n\n");
   upload.push(null);
-  t.true((await events?.next())?.done);
+  t.true((await events.next()).done);
 });
 
 test("an error that is thrown, now or later, is the call's own, and the next call is answered", async (t) => {
