@@ -35,6 +35,6 @@ export async function loadHandler(init: Init): Promise<Handler> {
 }
 
 /** What only a Lambda function has in its environment; it is known as one at the latest when it is loaded. */
-export function describeLambda({ env }: Init): void {
+function describeLambda({ env }: Init): void {
   Object.assign(process.env, lambdaEnvironment(env));
 }
