@@ -11,6 +11,7 @@ import { openAdminSocket } from "./admin-socket.ts";
 import { Exchanges } from "./exchanges.ts";
 import { createMetrics } from "./metrics.ts";
 import { type Listener, openPublicListener } from "./server.ts";
+import { type CallTracing, openTracing } from "./tracing.ts";
 
 export interface DaemonParts {
   readonly settings: Settings;
@@ -18,6 +19,8 @@ export interface DaemonParts {
   readonly version: string;
   readonly wardenPid: number;
   readonly log: Logger;
+  /** Where a collector of spans may be named (tracing.ts). */
+  readonly env: NodeJS.ProcessEnv;
 }
 
 export interface Daemon {
@@ -40,6 +43,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const startedAtMs = now();
   const exchanges = new Exchanges();
   const metrics = createMetrics(version);
+  const tracing = await openTracing(parts.env, version, (message) => log.warn({ message }, "spans could not be sent"));
   const closing = new AbortController();
   const runtime = await openRuntime({
     settings,
@@ -47,9 +51,9 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     observer: logged(metrics.observer, log),
   });
   const listeners: Listener[] = [];
-  const ending = new Ending({ runtime, exchanges, listeners, closing, log, graceMs: settings.graceMs });
+  const ending = new Ending({ runtime, tracing, exchanges, listeners, closing, log, graceMs: settings.graceMs });
   try {
-    const shared = { runtime, exchanges, calls: metrics, metrics, log };
+    const shared = { runtime, exchanges, calls: metrics, metrics, tracing, log };
     const front = await openPublicListener(settings.listen, shared);
     listeners.push(front);
     const { url } = front;
@@ -83,6 +87,7 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
 }
 
 interface EndingParts {
+  readonly tracing: CallTracing | null;
   readonly runtime: Runtime;
   readonly exchanges: Exchanges;
   /** The public one first. */
@@ -123,7 +128,7 @@ class Ending {
   }
 
   async #end(code: ErrorCode, message: string, graceMs: number, status: number): Promise<void> {
-    const { runtime, exchanges, listeners, closing, log } = this.#parts;
+    const { runtime, tracing, exchanges, listeners, closing, log } = this.#parts;
     log.info({ code, inFlight: exchanges.size, graceMs }, "ending");
     exchanges.refuse(new TsfnError(code, message));
     listeners[0]?.stopAccepting();
@@ -136,6 +141,7 @@ class Ending {
       }
       closing.abort();
       await Promise.all([...listeners.map((listener) => listener.close()), runtime.close()]);
+      await this.#within(farewellMs, tracing?.close() ?? Promise.resolve());
       log.info("ended");
       this.#ended.resolve(status);
     } catch (thrown) {

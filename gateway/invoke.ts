@@ -4,7 +4,7 @@
 import type { Logger } from "pino";
 import { asTsfnError, type TsfnError } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/index.ts";
-import type { Invocation } from "../runtime/invocation.ts";
+import type { Answer, Invocation } from "../runtime/invocation.ts";
 import { now } from "../runtime/trace.ts";
 import { sendAnswer, sendProblem } from "./answer.ts";
 import { type Exchange, type Exchanges, reasonOf } from "./exchanges.ts";
@@ -12,11 +12,14 @@ import type { CallObserver } from "./metrics.ts";
 import { discardRest, openRequestBody } from "./request-body.ts";
 import { authorityOf, checkTransferEncoding, functionHeaders } from "./request-headers.ts";
 import { type FunctionRoute, functionNotFound } from "./routes.ts";
+import type { CallTracing, TracedCall } from "./tracing.ts";
 
 export interface InvokeParts {
   readonly runtime: Pick<Runtime, "current" | "invoke">;
   readonly exchanges: Exchanges;
   readonly calls: CallObserver;
+  /** null: calls are not traced. */
+  readonly tracing: CallTracing | null;
   readonly log: Logger;
 }
 
@@ -26,11 +29,13 @@ const discardMs = 10_000;
 /** Answers the exchange, whatever happens. Never rejects. */
 export async function invoke(parts: InvokeParts, exchange: Exchange, route: FunctionRoute): Promise<void> {
   const bodyLimitBytes = parts.runtime.current(route.name)?.manifest.limits.bodyBytes;
+  const trace = bodyLimitBytes === undefined ? undefined : parts.tracing?.begin(tracedCall(exchange, route));
+  let answer: Answer | null = null;
   let outcome: number;
   try {
-    const invocation = toInvocation(parts, exchange, route, bodyLimitBytes);
+    const invocation = toInvocation(parts, exchange, route, bodyLimitBytes, trace?.traceparent);
     exchange.welcomeBody();
-    const answer = await parts.runtime.invoke(invocation);
+    answer = await parts.runtime.invoke(invocation);
     await sendAnswer(exchange, answer);
     outcome = answer.status;
   } catch (thrown) {
@@ -39,8 +44,13 @@ export async function invoke(parts: InvokeParts, exchange: Exchange, route: Func
     await sendProblem(exchange, error, bodyLimitBytes === undefined ? undefined : route.name);
     outcome = error.status;
   }
+  trace?.ended(outcome, answer);
   if (bodyLimitBytes !== undefined) parts.calls.ended(route.name, outcome, now() - exchange.acceptedAtMs);
   if (!(await discardRest(exchange.request, bodyLimitBytes ?? 2 ** 20, discardMs))) exchange.request.socket.destroy();
+}
+
+function tracedCall({ requestId, request, acceptedAtMs }: Exchange, { name: functionName }: FunctionRoute): TracedCall {
+  return { functionName, requestId, request, acceptedAtMs };
 }
 
 /** @throws TsfnError for a request that must not reach a function */
@@ -49,6 +59,7 @@ function toInvocation(
   exchange: Exchange,
   route: FunctionRoute,
   bodyLimitBytes: number | undefined,
+  traceparent: string | undefined,
 ): Invocation {
   const { request, requestId } = exchange;
   checkTransferEncoding(request);
@@ -61,7 +72,7 @@ function toInvocation(
     onOverflow: exchange.abort,
   });
   exchange.signal.addEventListener("abort", () => body?.destroy(reasonOf(exchange.signal)), { once: true });
-  const headers = functionHeaders(request, { requestId, authority, prefix: route.prefix });
+  const headers = functionHeaders(request, { requestId, authority, prefix: route.prefix, traceparent });
   return {
     requestId,
     functionName: route.name,

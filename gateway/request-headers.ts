@@ -49,12 +49,17 @@ export function checkTransferEncoding(request: IncomingMessage): void {
 /** Flat, names in lower case. */
 export function functionHeaders(
   request: IncomingMessage,
-  own: { readonly requestId: string; readonly authority: string; readonly prefix: string },
+  own: {
+    readonly requestId: string;
+    readonly authority: string;
+    readonly prefix: string;
+    /** Of the call's own span, which continues the client's trace; undefined when nobody traces. */
+    readonly traceparent?: string | undefined;
+  },
 ): string[] {
   const raw = request.rawHeaders;
   const named = connectionOptions(raw);
-  const traceparents = valuesOf(raw, "traceparent");
-  const continued = traceparents.length === 1 && isTraceparent(traceparents[0] ?? "") ? traceparents[0] : undefined;
+  const continued = traceparentOf(request);
   const headers: string[] = [];
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = (raw[at] ?? "").toLowerCase();
@@ -63,9 +68,15 @@ export function functionHeaders(
     if (name === "tracestate" && continued === undefined) continue;
     headers.push(name, raw[at + 1] ?? "");
   }
-  headers.push("x-request-id", own.requestId, "traceparent", continued ?? newTraceparent());
+  headers.push("x-request-id", own.requestId, "traceparent", own.traceparent ?? continued ?? newTraceparent());
   headers.push(...forwarded(request, own.authority, own.prefix));
   return headers;
+}
+
+/** The client's, when it sent one and it may be continued. */
+export function traceparentOf({ rawHeaders }: IncomingMessage): string | undefined {
+  const [sent = "", ...others] = valuesOf(rawHeaders, "traceparent");
+  return others.length === 0 && isTraceparent(sent) ? sent : undefined;
 }
 
 /** Names that `Connection` lists, and the names that never travel further. */

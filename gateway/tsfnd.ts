@@ -34,6 +34,7 @@ async function start(): Promise<Daemon> {
       version: packageVersion(),
       wardenPid: process.ppid,
       log,
+      env: process.env,
     });
     void warden.lost.then(() => daemon.wardenLost());
     return daemon;

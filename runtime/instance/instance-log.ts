@@ -3,45 +3,36 @@
 
 import type { FunctionVersion } from "../catalog/index.ts";
 import type { LogLevel, LogLine, LogStream } from "../logs/index.ts";
-import { LineSplitter } from "../wire/index.ts";
+import { LineSplitter, maxLineLength } from "../wire/index.ts";
 
 export class InstanceLog {
-  readonly #version: FunctionVersion;
-  readonly #instance: string;
+  readonly #subject: Pick<LogLine, "function" | "version" | "instance">;
   readonly #sink: (line: LogLine) => void;
 
   constructor(version: FunctionVersion, instance: string, sink: (line: LogLine) => void) {
-    this.#version = version;
-    this.#instance = instance;
+    this.#subject = { function: version.function, version: version.number, instance };
     this.#sink = sink;
   }
 
   /** `text` may hold several lines. `requestId` is undefined for what belongs to no invocation. */
   write(stream: LogStream, level: LogLevel, text: string, requestId: string | undefined): void {
-    const lines = new LineSplitter((msg) => {
-      const data = stream === "platform" ? undefined : objectIn(msg);
-      this.#sink({
-        function: this.#version.function,
-        version: this.#version.number,
-        instance: this.#instance,
-        ...(requestId !== undefined && { requestId }),
-        stream,
-        level,
-        msg,
-        ...(data !== undefined && { data }),
-      });
-    });
-    lines.push(text === "" ? "\n" : text);
+    if (text.length <= maxLineLength && !text.includes("\n")) {
+      this.writeLine(stream, level, text, requestId);
+      return;
+    }
+    const lines = new LineSplitter((line) => this.writeLine(stream, level, line, requestId));
+    lines.push(text);
     lines.end();
   }
-}
 
-/** The fields of a line that is itself a JSON object. */
-function objectIn(line: string): Record<string, unknown> | undefined {
-  if (!line.startsWith("{") || !line.endsWith("}")) return undefined;
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined; // It only looked like one: the line is text.
+  /** One line without its end. */
+  writeLine(stream: LogStream, level: LogLevel, msg: string, requestId: string | undefined): void {
+    this.#sink({ ...this.#subject, ...(requestId !== undefined && { requestId }), stream, level, msg });
+  }
+
+  /** Lines of the process were left out before they came here. */
+  dropped(count: number, bytes: number): void {
+    const data = { count, bytes };
+    this.#sink({ ...this.#subject, stream: "platform", level: "warn", msg: "platform.logsDropped", data });
   }
 }

@@ -1,11 +1,17 @@
 // What a process writes to its real stdout and stderr: native code, child processes, Node's own last words. Read as fast
-// as it comes, in lines of bounded length.
+// as it comes, so that nobody can make a process wait for its log, in lines of bounded length; what comes faster than a log takes it is
+// counted and not even looked at.
 
 import type { Readable } from "node:stream";
+import { RateLimit } from "../logs/index.ts";
 import type { SandboxProcess } from "../sandbox/index.ts";
+import { now } from "../trace.ts";
 import { LineSplitter } from "../wire/index.ts";
 import { LastWords } from "./exit-reason.ts";
 import type { InstanceLog } from "./instance-log.ts";
+
+/** Of one stream; as much as a function's whole log takes (runtime/logs). */
+const bytesPerSecond = 8 * 2 ** 20;
 
 export class ProcessOutput {
   readonly lastWords = new LastWords();
@@ -15,12 +21,17 @@ export class ProcessOutput {
   /** `whose` tells to which request a line belongs that comes now. */
   constructor({ stdout, stderr }: SandboxProcess, log: InstanceLog, whose: () => string | undefined) {
     this.#streams = [stdout, stderr];
+    const lost = (count: number, bytes: number) => log.dropped(count, bytes);
     this.#read = [
-      readLines(stdout, (line) => log.write("stdout", "info", line, whose())),
-      readLines(stderr, (line) => {
-        this.lastWords.hear(line);
-        log.write("stderr", "error", line, whose());
-      }),
+      readLines(stdout, (line) => log.writeLine("stdout", "info", line, whose()), lost),
+      readLines(
+        stderr,
+        (line) => {
+          this.lastWords.hear(line);
+          log.writeLine("stderr", "error", line, whose());
+        },
+        lost,
+      ),
     ];
   }
 
@@ -32,17 +43,46 @@ export class ProcessOutput {
 }
 
 /** Resolves when the stream is at its end; a broken pipe is an end too. */
-function readLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
+function readLines(
+  stream: Readable,
+  onLine: (line: string) => void,
+  onLost: (lines: number, bytes: number) => void,
+): Promise<void> {
   const lines = new LineSplitter(onLine);
+  const rate = new RateLimit(bytesPerSecond, now());
+  let lost = { lines: 0, bytes: 0 };
+  const tellOfLost = () => {
+    if (lost.bytes > 0) onLost(lost.lines, lost.bytes);
+    lost = { lines: 0, bytes: 0 };
+  };
   return new Promise((resolve) => {
-    stream.on("data", (piece: Buffer) => lines.push(piece));
+    stream.on("data", (piece: Buffer) => {
+      if (rate.take(piece.length, now())) {
+        tellOfLost();
+        lines.push(piece);
+        return;
+      }
+      lines.cut();
+      lost.lines += linesIn(piece);
+      lost.bytes += piece.length;
+    });
     stream.on("error", () => stream.destroy());
     stream.on("close", () => {
+      tellOfLost();
       lines.end();
       resolve();
     });
   });
 }
+
+/** At least one: a piece of a line counts as one. */
+function linesIn(piece: Buffer): number {
+  let count = 0;
+  for (let at = piece.indexOf(newline); at !== -1; at = piece.indexOf(newline, at + 1)) count += 1;
+  return Math.max(1, count);
+}
+
+const newline = 0x0a;
 
 /** Waits for all of `work`, but no longer than `graceMs`: a descriptor that leaked elsewhere never ends. */
 async function settledWithin(graceMs: number, work: readonly Promise<unknown>[]): Promise<void> {

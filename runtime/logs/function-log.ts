@@ -195,6 +195,7 @@ const lineOverheadBytes = 200;
 /** A line that is itself a JSON object keeps its fields under `data`, and its message, if it has one, as `msg`. */
 function withFields(line: LogLine): LogLine {
   if (line.stream === "platform" || !line.msg.startsWith("{") || !line.msg.endsWith("}")) return line;
+  if (isDeep(line.msg)) return line;
   try {
     const data = JSON.parse(line.msg) as Readonly<Record<string, unknown> & { msg?: unknown; message?: unknown }>;
     const msg = [data.msg, data.message].find((text) => typeof text === "string") ?? line.msg;
@@ -204,3 +205,19 @@ function withFields(line: LogLine): LogLine {
     return line;
   }
 }
+
+/** Whoever writes such a record as JSON again, or reads it, would run out of stack. */
+const maxDepth = 64;
+
+function isDeep(text: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length && depth <= maxDepth; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === openBrace || code === openBracket) depth += 1;
+    else if (code === closeBrace || code === closeBracket) depth -= 1;
+  }
+  // Braces in strings count too: such a line is shown as text, and nothing is lost.
+  return depth > maxDepth;
+}
+
+const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d];

@@ -148,7 +148,20 @@ function unused(fd: number): null {
   return null;
 }
 
-/** The reading end of a pipe as a stream that is polled, not read by the thread pool as fs streams are. */
+/** Every pipe is read into the same memory, one piece at a time: a process that prints must not fill ours with its pieces. */
+const readBuffer = Buffer.allocUnsafeSlow(65_536);
+
+/**
+ * The reading end of a pipe as a stream that is polled, not read by the thread pool as fs streams are. A piece is its listener's
+ * only until that returns.
+ */
 function pipeEnd(fd: number): Readable {
-  return fd < 0 ? Readable.from([]) : new Socket({ fd, readable: true, writable: false });
+  if (fd < 0) return Readable.from([]);
+  const callback = (bytes: number, buffer: Uint8Array): boolean => {
+    socket.emit("data", (buffer as Buffer).subarray(0, bytes));
+    return true;
+  };
+  const onread = { buffer: readBuffer, callback };
+  const socket: Socket = new Socket({ fd, readable: true, writable: false, onread });
+  return socket;
 }

@@ -55,6 +55,7 @@ export interface SandboxProcess {
   readonly pid: number;
   /** The stream to the guest (descriptor 3 inside). Owned by the caller, who destroys it. */
   readonly wire: Socket;
+  /** Read by `data` events; a piece's bytes may be others' once its listeners have returned. */
   readonly stdout: Readable;
   readonly stderr: Readable;
   /** null where invocations cannot be sent ahead. Owned by the caller, who closes them. */

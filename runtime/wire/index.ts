@@ -9,7 +9,7 @@ export {
   encodeResponseHead,
   problemOfHead,
 } from "./heads.ts";
-export { LineSplitter } from "./lines.ts";
+export { LineSplitter, maxLineLength } from "./lines.ts";
 export * from "./messages.ts";
 export {
   decodeAdopt,

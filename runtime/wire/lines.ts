@@ -11,6 +11,7 @@ export class LineSplitter {
   readonly #onLine: (line: string) => void;
   readonly #decoder = new StringDecoder("utf8");
   #partial = "";
+  #isCut = false;
 
   constructor(onLine: (line: string) => void) {
     this.#onLine = onLine;
@@ -18,8 +19,10 @@ export class LineSplitter {
 
   push(piece: string | Buffer): void {
     const text = typeof piece === "string" ? piece : this.#decoder.write(piece);
-    let start = 0;
-    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", start)) {
+    let start = this.#isCut ? text.indexOf("\n") + 1 : 0;
+    if (this.#isCut && start === 0) return;
+    this.#isCut = false;
+    for (let end = text.indexOf("\n", start); end !== -1; end = text.indexOf("\n", start)) {
       this.#line(this.#partial + text.slice(start, end));
       this.#partial = "";
       start = end + 1;
@@ -29,6 +32,12 @@ export class LineSplitter {
       this.#onLine(this.#partial.slice(0, maxLineLength));
       this.#partial = this.#partial.slice(maxLineLength);
     }
+  }
+
+  /** What comes next was left out: what there is of a line is a line, and the rest of it is not waited for. */
+  cut(): void {
+    this.end();
+    this.#isCut = true;
   }
 
   /** Nothing follows: what there is of a line is a line. */

@@ -189,6 +189,7 @@ test("an address that is taken is named, with the flag that changes it", async (
     runtime: { current: () => undefined, invoke: () => Promise.reject(new Error("never called")) },
     exchanges: gateway.exchanges,
     calls: { ended: () => {} },
+    tracing: null,
     log: pino({ enabled: false }),
   };
   const error = await t.throwsAsync(openPublicListener({ host: "127.0.0.1", port: gateway.port }, parts));

@@ -33,7 +33,11 @@ export interface AdminAnswer {
   readonly json: unknown;
 }
 
-export async function openTestDaemon(t: Owner, flags: Readonly<Record<string, string>> = {}): Promise<TestDaemon> {
+export async function openTestDaemon(
+  t: Owner,
+  flags: Readonly<Record<string, string>> = {},
+  env: NodeJS.ProcessEnv = {},
+): Promise<TestDaemon> {
   const dataDir = temporaryDirectory(t);
   const adminSocket = join(dataDir, "admin.sock");
   const settings = resolveSettings(
@@ -43,7 +47,7 @@ export async function openTestDaemon(t: Owner, flags: Readonly<Record<string, st
   const sandboxes = await processSandboxes(join(dataDir, "layers"));
   t.teardown(() => sandboxes.close());
   const log = pino({ enabled: false });
-  const daemon = await startDaemon({ settings, sandboxes, version: "0.0.0-test", wardenPid: process.ppid, log });
+  const daemon = await startDaemon({ settings, sandboxes, version: "0.0.0-test", wardenPid: process.ppid, log, env });
   t.teardown(async () => {
     daemon.stop();
     daemon.stop();

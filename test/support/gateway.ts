@@ -45,6 +45,7 @@ export async function openTestGateway(
     },
     exchanges,
     calls: { ended: (name: string, status: number) => void calls.push([name, status]) },
+    tracing: null,
     log: pino({ base: null }, { write: (line: string) => void logged.push(line) }),
   };
   const listener = await openPublicListener({ host: "127.0.0.1", port: 0 }, parts, limits);

@@ -74,3 +74,18 @@ function linesOf(pieces: readonly Buffer[]): string[] {
   splitter.end();
   return lines;
 }
+
+test("after a cut the rest of the cut line is left out, and the next one is whole", (t) => {
+  const lines: string[] = [];
+  const splitter = new LineSplitter((line) => lines.push(line));
+  splitter.push("whole\nbeg");
+  splitter.cut();
+  splitter.push("the rest of some line");
+  splitter.push(" and its end\nnext\nla");
+  splitter.cut();
+  splitter.cut();
+  splitter.push("\n");
+  splitter.push("last");
+  splitter.end();
+  t.deepEqual(lines, ["whole", "beg", "next", "la", "last"]);
+});

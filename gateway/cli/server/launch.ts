@@ -114,7 +114,8 @@ function wardenArguments({ id, uid, gid, runDir, settings }: Prepared, { program
 
 /** Nothing of the starter's environment reaches the daemon but what concerns every process of a machine. */
 function daemonEnvironment(env: NodeJS.ProcessEnv, { dataDir, durability }: Settings): NodeJS.ProcessEnv {
-  const kept = ["LANG", "TZ"].filter((name) => env[name] !== undefined).map((name) => [name, env[name]]);
+  const isKept = (name: string) => name === "LANG" || name === "TZ" || name.startsWith("OTEL_");
+  const kept = Object.entries(env).filter(([name]) => isKept(name));
   return {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     // Halves the daemon's start after its first one, where there is a second; only the daemon can write there.
