@@ -8,10 +8,12 @@ import {
   type FrameWriter,
   type Init,
   type Invoke,
+  limits,
   toDaemon,
 } from "../wire/index.ts";
 import { badResponse, failureOf } from "./failure.ts";
 import type { Handler, IncomingCall, ResponseLike } from "./handlers/index.ts";
+import { knownTextOf } from "./known-response.ts";
 import { Printer, printers } from "./output.ts";
 import type { ExecutionContext } from "./public.ts";
 import { RequestBody } from "./request-body.ts";
@@ -26,6 +28,9 @@ export interface CallSite {
 
 // Taken before the function's code runs, which may put its own in place.
 const { AbortController, Request } = globalThis;
+
+/** A text of so many characters is no longer than a chunk, whatever they are. */
+const mostWholeLength = Math.floor(limits.maxChunkBytes / 3);
 
 export class Call {
   readonly #site: CallSite;
@@ -99,6 +104,11 @@ export class Call {
     if (signal.aborted) {
       dismiss(response, signal.reason);
       throw signal.reason;
+    }
+    const text = head.hasBody ? knownTextOf(response) : null;
+    if (text !== null && text.length <= mostWholeLength) {
+      writer.sendWithBody(toDaemon.answer, this.#number, encodeResponseHead(head), text);
+      return;
     }
     writer.sendText(toDaemon.response, this.#number, encodeResponseHead(head));
     if (response.body === null) return;

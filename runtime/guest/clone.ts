@@ -10,6 +10,7 @@ import type { LayerWatch } from "./layer-watch.ts";
 import { loadHandler } from "./loader.ts";
 import { describeMachine } from "./machine.ts";
 import { Session } from "./session.ts";
+import { ticketsFd, ticketsOf } from "./tickets.ts";
 
 const { performance } = globalThis;
 
@@ -41,7 +42,7 @@ export function standBy(parts: CloneParts): StandBy {
   // tsfnd knows with which of both words a clone begins.
   const refuse = () => exit(1);
   const first = handler === null ? { onInit: load, onAdopt: refuse } : { onInit: refuse, onAdopt: adopter(handler) };
-  const session = new Session({ writer, layer, ...first, onEnd: () => exit(0) });
+  const session = new Session({ writer, layer, takeTicket: ticketsOf(ticketsFd), ...first, onEnd: () => exit(0) });
   session.listen(wire);
   return { wire, session };
 

@@ -4,11 +4,13 @@
 import { Socket } from "node:net";
 import { encode, FrameWriter, type Init, toDaemon } from "../wire/index.ts";
 import { failureOf } from "./failure.ts";
+import { installKnownResponse } from "./known-response.ts";
 import { noLayer, watchLayer } from "./layer-watch.ts";
 import { loadHandler } from "./loader.ts";
 import { describeMachine } from "./machine.ts";
 import { captureOutput, Printer } from "./output.ts";
 import { Session } from "./session.ts";
+import { ticketsFd, ticketsOf } from "./tickets.ts";
 
 const exit = process.exit.bind(process);
 const wire = new Socket({ fd: 3, readable: true, writable: true });
@@ -18,6 +20,7 @@ const session = new Session({
   writer,
   // Outside of a sandbox, as in tests, the root is not this process's to watch.
   layer: process.pid === 1 ? watchLayer() : noLayer,
+  takeTicket: ticketsOf(ticketsFd),
   onInit: (init) => void start(init),
   onAdopt: () => exit(1), // It is nobody's clone.
   onEnd: () => exit(0),
@@ -33,6 +36,7 @@ process.on("exit", () => {
 async function start(init: Init): Promise<void> {
   describeMachine(init);
   captureOutput(outside);
+  installKnownResponse();
   process.setSourceMapsEnabled(true);
   const startedAtMs = performance.now();
   try {

@@ -1,5 +1,6 @@
 // The guest's end of one stream to tsfnd: init comes first, then every Invoke frame becomes a Call (call.ts) until tsfnd
-// says retire or goes away. Who loads the function, and when, is main.ts's and zygote.ts's.
+// says retire or goes away. Those sent ahead wait for their turn, one at a time. Who loads the function, and when, is
+// main.ts's and zygote.ts's.
 
 import type { Socket } from "node:net";
 import {
@@ -8,6 +9,8 @@ import {
   decodeCredit,
   decodeInit,
   decodeInvoke,
+  encode,
+  encodeSettled,
   type Frame,
   FrameDecoder,
   type FrameWriter,
@@ -18,10 +21,15 @@ import {
 } from "../wire/index.ts";
 import { Call, type CallSite } from "./call.ts";
 import type { LayerWatch } from "./layer-watch.ts";
+import type { TakeTicket } from "./tickets.ts";
+
+// Taken before the function's code runs, which may put its own in place.
+const { performance } = globalThis;
 
 export interface SessionOptions {
   readonly writer: FrameWriter;
   readonly layer: LayerWatch;
+  readonly takeTicket: TakeTicket;
   readonly onInit: (init: Init) => void;
   readonly onAdopt: (id: string) => void;
   /** tsfnd is gone or wants no more of this process, and nothing is in flight. */
@@ -34,6 +42,12 @@ export class Session {
   readonly #calls = new Map<number, Call>();
   /** What came before the function was loaded. */
   readonly #early: Frame[] = [];
+  /** Sent ahead, in order; their tickets are not taken yet. */
+  readonly #ahead = new Map<number, Frame>();
+  /** Of those, whose callers have left. */
+  readonly #cancelled = new Set<number>();
+  /** What was written has to go before anything else begins. */
+  #awaitsReset = false;
   #site: CallSite | null = null;
   #retiring = false;
 
@@ -66,34 +80,73 @@ export class Session {
     else if (kind === toGuest.adopt) this.#options.onAdopt(decodeAdopt(payload));
     else if (this.#site === null) this.#early.push(frame);
     else if (kind === toGuest.invoke) this.#begin(this.#site, invocation, decodeInvoke(payload));
+    else if (kind === toGuest.ahead) this.#wait(frame);
+    else if (kind === toGuest.revoke) this.#forget();
     else if (kind === toGuest.retire) this.#retire();
     else if (kind === toGuest.reset) this.#reset();
     else {
       // What is already settled here may still get frames that were on their way.
       const call = this.#calls.get(invocation);
       if (call !== undefined) pass(call, kind, payload);
+      else if (kind === toGuest.cancel && this.#ahead.has(invocation)) this.#cancelled.add(invocation);
     }
   }
 
   #begin(site: CallSite, number: number, invoke: Invoke): void {
     const call = new Call(site, number, invoke);
     this.#calls.set(number, call);
-    void call.run().then(() => this.#settle(number));
+    const beganAtMs = performance.now();
+    void call.run().then(() => this.#settle(number, (performance.now() - beganAtMs) * 1_000));
   }
 
-  #settle(number: number): void {
+  #settle(number: number, tookUs: number): void {
     const { writer, layer } = this.#options;
     this.#calls.delete(number);
-    if (this.#calls.size === 0 && layer.isDirty()) writer.send(toDaemon.dirty, 0);
-    writer.send(toDaemon.settled, number);
+    if (this.#calls.size === 0 && layer.isDirty()) {
+      this.#awaitsReset = true;
+      writer.send(toDaemon.dirty, 0);
+    }
+    writer.send(toDaemon.settled, number, encodeSettled(tookUs));
+    // The next one may never let go of this thread, or end the process.
+    writer.flush();
+    this.#next();
     if (this.#retiring) this.#endWhenIdle();
+  }
+
+  #wait(frame: Frame): void {
+    this.#ahead.set(frame.invocation, frame);
+    this.#next();
+  }
+
+  /** Begins the next one that was sent ahead, unless one runs. */
+  #next(): void {
+    const { takeTicket, writer } = this.#options;
+    for (const [number, { payload }] of this.#ahead) {
+      if (this.#calls.size > 0 || this.#awaitsReset || this.#site === null) return;
+      this.#ahead.delete(number);
+      // tsfnd has taken it back, and those behind it; the news of that is on its way.
+      if (!takeTicket()) continue;
+      if (!this.#cancelled.delete(number)) this.#begin(this.#site, number, decodeInvoke(payload));
+      else {
+        writer.send(toDaemon.failed, number, encode(cancelledEarly));
+        writer.send(toDaemon.settled, number, encodeSettled(0));
+      }
+    }
+  }
+
+  #forget(): void {
+    this.#ahead.clear();
+    this.#cancelled.clear();
+    this.#options.writer.send(toDaemon.revoked, 0);
   }
 
   #reset(): void {
     const { writer, layer } = this.#options;
     layer.enter();
     layer.renew();
+    this.#awaitsReset = false;
     writer.send(toDaemon.resetDone, 0);
+    this.#next();
   }
 
   #retire(): void {
@@ -102,9 +155,12 @@ export class Session {
   }
 
   #endWhenIdle(): void {
-    if (this.#calls.size === 0) this.#options.writer.whenFlushed(this.#options.onEnd);
+    if (this.#calls.size === 0 && this.#ahead.size === 0) this.#options.writer.whenFlushed(this.#options.onEnd);
   }
 }
+
+/** As of a function that heeds its signal. */
+const cancelledEarly = { kind: "threw", name: "AbortError", message: "cancelled before it began", stack: "" } as const;
 
 function pass(call: Call, kind: number, payload: Buffer): void {
   if (kind === toGuest.body) call.receive(payload);

@@ -7,6 +7,7 @@ import { standBy } from "./clone.ts";
 import { DescriptorSink, readFrame } from "./descriptor-sink.ts";
 import { failureOf } from "./failure.ts";
 import { offerForkHooks } from "./fork-hooks.ts";
+import { installKnownResponse } from "./known-response.ts";
 import { watchLayer } from "./layer-watch.ts";
 import { watchLeftovers } from "./leftovers.ts";
 import { loadHandler } from "./loader.ts";
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
   process.setSourceMapsEnabled(true);
   const becomeClone = makeForkable();
   captureOutput(outside);
+  installKnownResponse();
   describeMachine(init);
   const layer = watchLayer();
   await rehearse({ socketpair: native.socketpair, sink, layer, init, becomeClone });

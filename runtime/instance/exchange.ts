@@ -3,30 +3,39 @@
 
 import type { Readable } from "node:stream";
 import { TsfnError } from "../errors.ts";
-import type { FlatHeaders, Invocation } from "../invocation.ts";
+import type { Answer, Invocation } from "../invocation.ts";
+import { endSpan } from "../trace.ts";
 import {
   type Cancel,
   decodeAnswer,
   decodeCredit,
   decodeFailure,
   decodeResponseHead,
+  decodeSettled,
   encode,
   encodeInvoke,
   type Failure,
   type Frame,
   type FrameWriter,
   ProtocolError,
+  type ResponseHead,
   toDaemon,
   toGuest,
 } from "../wire/index.ts";
 import { AnswerBody } from "./answer-body.ts";
+import type { Arrival } from "./instance.ts";
 import { Upload } from "./upload.ts";
 
-export interface AnswerHead {
-  readonly status: number;
-  readonly headers: FlatHeaders;
-  /** A Buffer is all of it. */
-  readonly body: Readable | Buffer | null;
+export interface ExchangeOptions {
+  readonly number: number;
+  readonly invocation: Invocation;
+  readonly arrival: Arrival;
+  /** Sent while another one runs: the guest begins it only with a ticket. */
+  readonly isAhead: boolean;
+  readonly handedOverAtMs: number;
+  readonly remainingMs: number;
+  /** For the answer. */
+  readonly version: number;
 }
 
 /** What its frames may tell the instance. */
@@ -37,37 +46,75 @@ export interface ExchangeListener {
 }
 
 export class Exchange {
-  readonly number: number;
-  readonly invocation: Invocation;
-  /** Rejects with the TsfnError that ended it before there was a head. */
-  readonly head: Promise<AnswerHead>;
+  readonly #options: ExchangeOptions;
   readonly #writer: FrameWriter;
   readonly #listener: ExchangeListener;
-  readonly #settleHead: PromiseWithResolvers<AnswerHead>;
+  readonly #caller = Promise.withResolvers<Answer>();
   readonly #upload: Upload | null;
+  #beganAtMs: number;
   #answerBody: AnswerBody | null = null;
   /** What the guest may send next. */
   #expects: "head" | "body" | "settled" = "head";
   #end: "ok" | TsfnError | null = null;
   #cancelled = false;
+  #isOver = false;
+  #tookMs = 0;
 
-  constructor(
-    number: number,
-    invocation: Invocation,
-    remainingMs: number,
-    writer: FrameWriter,
-    listener: ExchangeListener,
-  ) {
-    this.number = number;
-    this.invocation = invocation;
+  constructor(options: ExchangeOptions, writer: FrameWriter, listener: ExchangeListener) {
+    this.#options = options;
     this.#writer = writer;
     this.#listener = listener;
-    this.#settleHead = Promise.withResolvers();
-    this.head = this.#settleHead.promise;
-    const { requestId, method, url, headers, body } = invocation;
-    const invoke = { requestId, method, url, headers, hasBody: body !== null, remainingMs };
-    writer.sendText(toGuest.invoke, number, encodeInvoke(invoke));
+    this.#beganAtMs = options.handedOverAtMs;
+    const { requestId, method, url, headers, body } = options.invocation;
+    const invoke = { requestId, method, url, headers, hasBody: body !== null, remainingMs: options.remainingMs };
+    writer.sendText(options.isAhead ? toGuest.ahead : toGuest.invoke, options.number, encodeInvoke(invoke));
     this.#upload = body === null ? null : this.#startUpload(body);
+  }
+
+  get number(): number {
+    return this.#options.number;
+  }
+
+  get invocation(): Invocation {
+    return this.#options.invocation;
+  }
+
+  get isAhead(): boolean {
+    return this.#options.isAhead;
+  }
+
+  get cold(): boolean {
+    return this.#options.arrival.cold;
+  }
+
+  /** When its turn came, as far as tsfnd can know. */
+  get beganAtMs(): number {
+    return this.#beganAtMs;
+  }
+
+  /** By the guest's own word, once it is over. */
+  get tookMs(): number {
+    return this.#tookMs;
+  }
+
+  /** Rejects with the TsfnError that ended it before there was a head; never settles when it is taken back. */
+  get answered(): Promise<Answer> {
+    return this.#caller.promise;
+  }
+
+  /** Of one that was taken back: whoever runs it now answers its caller. */
+  get caller(): Pick<PromiseWithResolvers<Answer>, "resolve" | "reject"> {
+    return this.#caller;
+  }
+
+  /** It never began here, and is somebody else's: what its caller does is no matter to this guest. */
+  release(): void {
+    this.#isOver = true;
+  }
+
+  /** The one before it is over. */
+  begin(atMs: number): void {
+    this.#beganAtMs = atMs;
   }
 
   /** `ok`, or the code of the error it ended with; null while it runs. */
@@ -87,7 +134,7 @@ export class Exchange {
     else if (kind === toDaemon.body && this.#expects === "body") this.#answerBody?.push(payload);
     else if (kind === toDaemon.bodyEnd && this.#expects === "body") this.#receiveEnd();
     else if (kind === toDaemon.failed && this.#expects !== "settled") this.#receiveFailure(payload);
-    else if (kind === toDaemon.settled && this.#expects === "settled") this.#settle();
+    else if (kind === toDaemon.settled && this.#expects === "settled") this.#settle(decodeSettled(payload));
     else if (kind === toDaemon.credit && this.#upload !== null) this.#upload.grant(decodeCredit(payload).bytes);
     else
       throw new ProtocolError(`a frame of kind ${kind} came when invocation ${this.number} expects ${this.#expects}`);
@@ -98,12 +145,13 @@ export class Exchange {
     if (this.#end !== null) return;
     this.#end = error;
     this.#upload?.stop();
-    this.#settleHead.reject(error);
+    this.#caller.reject(error);
     this.#answerBody?.fail(error);
   }
 
   /** Ends it for the caller and tells the guest that nobody waits any more. */
   cancel(error: TsfnError, reason: Cancel["reason"]): void {
+    if (this.#isOver) return;
     this.fail(error);
     if (this.#cancelled) return;
     this.#cancelled = true;
@@ -122,17 +170,25 @@ export class Exchange {
     const { head, body } = decodeAnswer(payload);
     this.#expects = "settled";
     this.#end ??= "ok";
-    this.#settleHead.resolve({ status: head.status, headers: head.headers, body: head.hasBody ? body : null });
+    this.#answer(head, head.hasBody ? body : null);
   }
 
   #receiveHead(payload: Buffer): void {
-    const { status, headers, hasBody } = decodeResponseHead(payload);
-    this.#answerBody = hasBody ? this.#startAnswer() : null;
-    this.#expects = hasBody ? "body" : "settled";
-    if (!hasBody) this.#end ??= "ok";
-    this.#settleHead.resolve({ status, headers, body: this.#answerBody?.stream ?? null });
+    const head = decodeResponseHead(payload);
+    this.#answerBody = head.hasBody ? this.#startAnswer() : null;
+    this.#expects = head.hasBody ? "body" : "settled";
+    if (!head.hasBody) this.#end ??= "ok";
+    this.#answer(head, this.#answerBody?.stream ?? null);
     // It had ended before: nobody will read this body, but its frames are still counted.
     if (this.#end instanceof TsfnError) this.#answerBody?.fail(this.#end);
+  }
+
+  #answer({ status, headers }: ResponseHead, body: Answer["body"]): void {
+    const { invocation, arrival, handedOverAtMs, version } = this.#options;
+    const { cold, queueMs, ...start } = arrival;
+    const execMs = endSpan("exec", invocation.requestId, this.#beganAtMs);
+    const timing = { ...start, queueMs: queueMs + this.#beganAtMs - handedOverAtMs, execMs };
+    this.#caller.resolve({ status, headers, body, version, cold, timing });
   }
 
   #startAnswer(): AnswerBody {
@@ -153,7 +209,9 @@ export class Exchange {
     this.#listener.failed(this, decodeFailure(payload));
   }
 
-  #settle(): void {
+  #settle(tookUs: number): void {
+    this.#isOver = true;
+    this.#tookMs = tookUs / 1_000;
     this.#upload?.stop();
     this.#listener.settled(this);
   }

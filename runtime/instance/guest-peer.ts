@@ -2,7 +2,6 @@
 // allow ends the peer (`violated`), and nothing after it is looked at. What an invocation's frames may be is exchange.ts.
 
 import type { Socket } from "node:net";
-import type { Invocation } from "../invocation.ts";
 import {
   decodeFailure,
   decodeOutput,
@@ -19,7 +18,7 @@ import {
   toDaemon,
   toGuest,
 } from "../wire/index.ts";
-import { Exchange, type ExchangeListener } from "./exchange.ts";
+import { Exchange, type ExchangeListener, type ExchangeOptions } from "./exchange.ts";
 
 export interface PeerListener extends ExchangeListener {
   ready(ready: Ready): void;
@@ -28,6 +27,8 @@ export interface PeerListener extends ExchangeListener {
   dirty(): void;
   /** The guest stands in the layer that was made for it. */
   resetDone(): void;
+  /** The guest has forgotten what was taken back; false when it was not asked to. */
+  revoked(): boolean;
   /** `exchange` is null for output outside of any invocation. */
   printed(exchange: Exchange | null, output: Output): void;
   /** The guest broke the protocol, in a frame of `exchange` if that is known. The stream is closed. */
@@ -42,6 +43,8 @@ export class GuestPeer {
   readonly #writer: FrameWriter;
   readonly #decoder = new FrameDecoder();
   readonly #exchanges = new Map<number, Exchange>();
+  readonly #ofExchanges: ExchangeListener;
+  #beforeFlush: () => void = () => {};
   /** trusted: takes invocations, though the guest has not said yet that it is ready. */
   #state: "loading" | "trusted" | "ready" | "over" = "loading";
   #isResetting = false;
@@ -50,7 +53,23 @@ export class GuestPeer {
   constructor(wire: Socket, listener: PeerListener) {
     this.#wire = wire;
     this.#listener = listener;
-    this.#writer = new FrameWriter(wire);
+    // To a guest that works, frames leave together once all of this turn of the event loop are there; one that sleeps is woken
+    // at once.
+    this.#writer = new FrameWriter(wire, (flush) => {
+      const leave = () => {
+        this.#beforeFlush();
+        flush();
+      };
+      if (this.#exchanges.size > 0) setImmediate(leave);
+      else process.nextTick(leave);
+    });
+    this.#ofExchanges = {
+      failed: (exchange, failure) => listener.failed(exchange, failure),
+      settled: (exchange) => {
+        this.#exchanges.delete(exchange.number);
+        listener.settled(exchange);
+      },
+    };
     wire.on("data", (chunk: Buffer) => this.#push(chunk));
     // A broken stream is a closed one; why it broke is told by how the process ended.
     wire.on("error", () => wire.destroy());
@@ -81,18 +100,27 @@ export class GuestPeer {
     this.#writer.send(toGuest.reset, 0);
   }
 
-  open(invocation: Invocation, remainingMs: number): Exchange {
+  open(options: Omit<ExchangeOptions, "number">): Exchange {
     this.#lastNumber += 1;
-    const listener: ExchangeListener = {
-      failed: (exchange, failure) => this.#listener.failed(exchange, failure),
-      settled: (exchange) => {
-        this.#exchanges.delete(exchange.number);
-        this.#listener.settled(exchange);
-      },
-    };
-    const exchange = new Exchange(this.#lastNumber, invocation, remainingMs, this.#writer, listener);
+    const exchange = new Exchange({ ...options, number: this.#lastNumber }, this.#writer, this.#ofExchanges);
     this.#exchanges.set(exchange.number, exchange);
     return exchange;
+  }
+
+  /** Calls `act` whenever frames are about to leave. */
+  beforeFlush(act: () => void): void {
+    this.#beforeFlush = act;
+  }
+
+  /** Those sent ahead that have not begun were taken back. */
+  revoke(): void {
+    this.#writer.send(toGuest.revoke, 0);
+  }
+
+  /** It was taken back: no frame of it may come. */
+  forget(exchange: Exchange): void {
+    exchange.release();
+    this.#exchanges.delete(exchange.number);
   }
 
   retire(): void {
@@ -136,6 +164,8 @@ export class GuestPeer {
       this.#listener.loadFailed(decodeFailure(payload));
     } else if (isReady && kind === toDaemon.dirty) {
       this.#listener.dirty();
+    } else if (kind === toDaemon.revoked && this.#listener.revoked()) {
+      // Room for others, when the next one comes.
     } else if (this.#isResetting && kind === toDaemon.resetDone) {
       this.#isResetting = false;
       this.#listener.resetDone();

@@ -20,6 +20,8 @@ export interface Instance {
   readonly state: InstanceState;
   /** Invocations handed over and not yet settled. */
   readonly inFlight: number;
+  /** Whether an invocation without a body may be handed over while another one runs, to wait in the guest for its turn. */
+  readonly takesAhead: boolean;
   readonly layer: LayerState;
   /** Invocations settled since the start. */
   readonly served: number;
@@ -54,10 +56,19 @@ export interface Arrival {
   readonly startSteps?: readonly StartStep[];
 }
 
+/** An invocation that was sent ahead and never began; whoever runs it now answers its caller. */
+export interface Returned {
+  readonly invocation: Invocation;
+  readonly resolve: (answer: Answer | Promise<Answer>) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
 /** What an instance tells its owner (the pool). Called synchronously, at most once per fact. */
 export interface InstanceObserver {
   /** An invocation is over (answer sent and `waitUntil` work done, or failed): the instance may have room. */
   settled(instance: Instance, report: InvocationReport): void;
+  /** These were handed over and are in flight here no more: the one before them turned out long, or was the last. In order. */
+  returned(instance: Instance, returned: readonly Returned[]): void;
   /** The instance takes no more invocations (it died, timed out, broke the protocol, or was retired). Once. */
   unusable(instance: Instance): void;
   /** The process is gone and its sandbox is destroyed. Once, last. */
@@ -69,6 +80,8 @@ export interface InvocationReport {
   readonly requestId: string;
   readonly cold: boolean;
   readonly durationMs: number;
+  /** The same without its way there and back, by the guest's own word; 0 when there is none. */
+  readonly tookMs: number;
   /** `ok`, or the code of the TsfnError it ended with. */
   readonly outcome: string;
 }

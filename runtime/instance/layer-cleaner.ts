@@ -2,7 +2,7 @@
 // it was written to, steps into it. Off every answer's path: the answer has left when this begins.
 
 import type { Sandbox } from "../sandbox/index.ts";
-import { now } from "../trace.ts";
+import { endSpan, now } from "../trace.ts";
 import type { LayerState } from "./instance.ts";
 
 /** How long a guest with nothing in flight may take to answer; one that is busy with itself is no use to anybody. */
@@ -53,12 +53,14 @@ export class LayerCleaner implements LayerState {
   }
 
   /** Resolves when the layer is fresh or the process is gone. @throws TsfnError SANDBOX_FAILED, or Error of a late guest */
-  async clean(): Promise<void> {
-    this.#swappingSinceMs = now();
+  async clean(instanceId: string): Promise<void> {
+    const startedAtMs = now();
+    this.#swappingSinceMs = startedAtMs;
     const cleaning = this.#clean();
     this.#running = cleaning.catch(() => undefined);
     try {
       await cleaning;
+      endSpan("reset", instanceId, startedAtMs);
     } finally {
       this.#running = null;
       this.#swappingSinceMs = null;

@@ -1,28 +1,25 @@
 // An instance from the start of its process to the destruction of its sandbox: its states, and what its callers are told
-// when it ends. The frames are guest-peer.ts, the deadlines flight.ts; how it comes to be is start-instance.ts.
+// when it ends. The frames are guest-peer.ts, who is in flight flights.ts; how it comes to be is start-instance.ts.
 
 import type { FunctionVersion } from "../catalog/index.ts";
 import { asTsfnError, type ErrorCode, TsfnError } from "../errors.ts";
 import type { Answer, Invocation } from "../invocation.ts";
 import type { ExitReport, Sandbox, SandboxProcess } from "../sandbox/index.ts";
-import { endSpan, now } from "../trace.ts";
 import type { Failure, Init, ProtocolError, Ready } from "../wire/index.ts";
 import type { Exchange } from "./exchange.ts";
 import { exitError, exitWhileLoading } from "./exit-reason.ts";
-import { Flight, Flights } from "./flight.ts";
+import { callError, loadError } from "./failure-errors.ts";
+import { Flights } from "./flights.ts";
 import { GuestPeer } from "./guest-peer.ts";
-import type { Arrival, Instance, InstanceObserver, InstanceState, InvocationReport, LayerState } from "./instance.ts";
+import type { Arrival, Instance, InstanceObserver, InstanceState, InvocationReport } from "./instance.ts";
 import { InstanceLog } from "./instance-log.ts";
 import { LayerCleaner } from "./layer-cleaner.ts";
-import { loadError } from "./load-error.ts";
 import { ProcessOutput } from "./process-output.ts";
 
 /** How long a retiring process may take to exit by itself. */
 const retireGraceMs = 500;
 /** Between the end of the stream and the end of the process, when both end together. */
 const exitGraceMs = 100;
-/** After the process is gone, for what it had written to arrive. */
-const drainGraceMs = 1_000;
 
 export interface LiveParts {
   readonly version: FunctionVersion;
@@ -41,14 +38,14 @@ export class LiveInstance implements Instance {
   readonly version: FunctionVersion;
   readonly sandbox: Sandbox;
   readonly startedAtMs: number;
+  readonly layer: LayerCleaner;
   readonly #process: SandboxProcess;
   readonly #observer: InstanceObserver;
   readonly #log: InstanceLog;
   readonly #peer: GuestPeer;
   readonly #output: ProcessOutput;
-  readonly #flights = new Flights();
+  readonly #flights: Flights;
   readonly #loaded = Promise.withResolvers<Ready>();
-  readonly #layer: LayerCleaner;
   readonly #wireClosed = Promise.withResolvers<void>();
   readonly #gone: Promise<void>;
   #state: InstanceState = "starting";
@@ -71,14 +68,25 @@ export class LiveInstance implements Instance {
       printed: (exchange, { stream, level, text }) => this.#log.write(stream, level, text, requestIdOf(exchange)),
       failed: (exchange, failure) => this.#onFailed(exchange, failure),
       settled: (exchange) => this.#onSettled(exchange),
-      dirty: () => this.#layer.written(),
-      resetDone: () => this.#layer.entered(),
+      dirty: () => this.layer.written(),
+      resetDone: () => this.layer.entered(),
+      revoked: () => this.#flights.revoked(),
       violated: (error, exchange) => this.#onViolated(error, exchange),
       closed: () => this.#onWireClosed(),
     });
     const { sandbox, process } = parts;
+    const { limits, concurrency, reuse } = parts.version.manifest;
+    const { timeoutMs } = limits;
+    this.#flights = new Flights({
+      ...{ peer: this.#peer, concurrency, version: parts.version.number, timeoutMs },
+      tickets: concurrency === 1 && reuse === "process" ? process.tickets : null,
+      lateError: () => this.#error("FUNCTION_TIMEOUT", `${this.#what} took longer than its ${timeoutMs} ms`),
+      overdue: (exchange) => this.#onOverdue(exchange),
+      returned: (returned) => this.#observer.returned(this, returned),
+      over: (report) => this.#observer.settled(this, report),
+    });
     this.#output = new ProcessOutput(process, this.#log, () => this.#flights.onlyRequestId);
-    this.#layer = new LayerCleaner({ sandbox, exited: process.exited, tellGuest: () => this.#peer.reset() });
+    this.layer = new LayerCleaner({ sandbox, exited: process.exited, tellGuest: () => this.#peer.reset() });
     this.#gone = this.#watch(parts.destroy);
   }
 
@@ -90,8 +98,9 @@ export class LiveInstance implements Instance {
     return this.#flights.size;
   }
 
-  get layer(): LayerState {
-    return this.#layer;
+  get takesAhead(): boolean {
+    const isClean = !this.layer.isDirty && this.layer.running === null;
+    return this.#state === "ready" && isClean && this.#flights.takesAhead;
   }
 
   get served(): number {
@@ -105,7 +114,8 @@ export class LiveInstance implements Instance {
     this.#peer.begin(init ?? this.id);
     try {
       const ready = await this.#loaded.promise;
-      this.#becomeReady();
+      this.#state = "ready";
+      this.#known = true;
       return ready;
     } finally {
       clearTimeout(timer);
@@ -116,38 +126,23 @@ export class LiveInstance implements Instance {
   trust(): void {
     this.#peer.begin(this.id);
     this.#peer.trust();
-    this.#becomeReady();
+    this.#state = "ready";
+    this.#known = true;
     // Nobody waits for it: a clone that fails now is one that crashes.
     this.#loaded.promise.catch(() => undefined);
   }
 
-  async invoke(invocation: Invocation, arrival: Arrival): Promise<Answer> {
-    if (this.#state !== "ready") throw this.#error("INTERNAL", `${this.id} is ${this.#state}; wanted ready`);
+  invoke(invocation: Invocation, arrival: Arrival): Promise<Answer> {
     // Others have room while the last one of before is cleaned up after.
-    if (this.#layer.running !== null) await this.#layer.running;
-    if (this.#endedBy !== null) throw this.#endedBy;
-    invocation.signal.throwIfAborted();
-    const { timeoutMs } = this.version.manifest.limits;
-    const exchange = this.#peer.open(invocation, timeoutMs);
-    const flight = new Flight({
-      exchange,
-      cold: arrival.cold,
-      timeoutMs,
-      lateError: () => this.#error("FUNCTION_TIMEOUT", `${this.#what} took longer than its ${timeoutMs} ms`),
-      onOverdue: () => this.#onOverdue(exchange),
-    });
-    this.#flights.add(flight);
-
-    const { status, headers, body } = await exchange.head;
-    const execMs = endSpan("exec", invocation.requestId, flight.handedOverAtMs);
-    const { cold, ...waited } = arrival;
-    return { status, headers, body, version: this.version.number, cold, timing: { ...waited, execMs } };
+    const { running } = this.layer;
+    if (running === null) return this.#invoke(invocation, arrival);
+    return running.then(() => this.#invoke(invocation, arrival));
   }
 
   retire(): Promise<void> {
     if (this.#state === "ready") {
       this.#takeNoMore();
-      if (this.inFlight === 0 && this.#layer.running === null) this.#letGo();
+      if (this.inFlight === 0 && this.layer.running === null) this.#letGo();
     }
     return this.#gone;
   }
@@ -166,9 +161,17 @@ export class LiveInstance implements Instance {
     return new TsfnError(code, message, { function: this.version.function, version: this.version.number });
   }
 
-  #becomeReady(): void {
-    this.#state = "ready";
-    this.#known = true;
+  #invoke(invocation: Invocation, arrival: Arrival): Promise<Answer> {
+    if (this.#endedBy === null && this.#state !== "ready") {
+      return Promise.reject(this.#error("INTERNAL", `${this.id} is ${this.#state}; wanted ready`));
+    }
+    const error = this.#endedBy ?? (invocation.signal.aborted ? asTsfnError(invocation.signal.reason) : null);
+    if (error === null) return this.#flights.open(invocation, arrival);
+    // It was handed over, so its end has to be told, though it never began.
+    const { requestId } = invocation;
+    const ended = { requestId, cold: arrival.cold, durationMs: 0, tookMs: 0, outcome: error.code };
+    this.#observer.settled(this, ended);
+    return Promise.reject(error);
   }
 
   #onLoadFailed(failure: Failure): void {
@@ -179,11 +182,7 @@ export class LiveInstance implements Instance {
 
   #onFailed(exchange: Exchange, failure: Failure): void {
     const wasCancelled = exchange.cancelled;
-    exchange.fail(
-      failure.kind === "threw"
-        ? this.#error("FUNCTION_ERROR", `${this.#what} threw an error while answering`)
-        : this.#error("FUNCTION_BAD_RESPONSE", `The answer of ${this.#what} cannot be sent: ${failure.message}`),
-    );
+    exchange.fail(callError(this.version, failure));
     // A cancelled function that throws what its signal told it is no news.
     if (wasCancelled && (failure.name === "AbortError" || failure.name === "TimeoutError")) return;
     this.#log.write("stderr", "error", failure.stack, requestIdOf(exchange));
@@ -191,18 +190,18 @@ export class LiveInstance implements Instance {
 
   #onSettled(exchange: Exchange): void {
     const report = this.#flights.land(exchange);
+    // A guest with a dirty layer begins none of those it was sent ahead.
+    if (this.layer.isDirty) this.#flights.takeBack();
     const isIdle = this.#state === "ready" && this.inFlight === 0;
     if (isIdle && this.version.manifest.reuse === "never") this.#takeNoMore();
-    if (isIdle && this.#state === "ready" && this.#layer.isDirty) void this.#cleanUpAfter(report);
+    if (isIdle && this.#state === "ready" && this.layer.isDirty) void this.#cleanUpAfter(report);
     else this.#conclude(report);
   }
 
   /** The instance has no room until nobody can see what this invocation wrote. */
   async #cleanUpAfter(report: InvocationReport | null): Promise<void> {
-    const startedAtMs = now();
     try {
-      await this.#layer.clean();
-      endSpan("reset", this.id, startedAtMs);
+      await this.layer.clean(this.id);
     } catch (error) {
       this.#complain("got no fresh writable layer", error);
       this.#end(this.#error("FUNCTION_CRASHED", `The process of ${this.#what} could not be cleaned up after`));
@@ -226,6 +225,7 @@ export class LiveInstance implements Instance {
 
   #onWireClosed(): void {
     this.#wireClosed.resolve();
+    this.#flights.takeBack();
     const mute = this.#error("FUNCTION_CRASHED", `The process of ${this.#what} closed its stream and was ended`);
     this.#unlessExited(exitGraceMs, () => this.#end(mute));
   }
@@ -253,6 +253,7 @@ export class LiveInstance implements Instance {
     if (this.#endedBy !== null || this.#state === "dead") return;
     this.#endedBy = reason;
     this.#takeNoMore();
+    this.#flights.takeBack();
     this.sandbox.kill().catch((error: unknown) => this.#complain("could not be killed", error));
   }
 
@@ -265,10 +266,11 @@ export class LiveInstance implements Instance {
   async #watch(destroy: () => Promise<void>): Promise<void> {
     const exit = await this.#process.exited;
     // A frame or a line from before its end may arrive after the news of it.
-    await this.#output.drain(drainGraceMs, this.#wireClosed.promise);
+    await this.#output.drain(this.#wireClosed.promise);
     this.#peer.close();
-    this.#process.tickets?.close();
     this.#onExit(exit);
+    this.#flights.close();
+    this.#process.tickets?.close();
     await destroy().catch((error: unknown) => this.#complain("could not be destroyed", error));
     if (this.#known) this.#observer.gone(this, exit);
   }
@@ -283,11 +285,7 @@ export class LiveInstance implements Instance {
     this.#takeNoMore();
     this.#state = "dead";
     this.#loaded.reject(exitWhileLoading(reason, exit, lastWords));
-    for (const exchange of this.#flights.exchanges) {
-      exchange.fail(reason);
-      const report = this.#flights.land(exchange);
-      if (report !== null && this.#known) this.#observer.settled(this, report);
-    }
+    for (const report of this.#flights.failAll(reason)) if (this.#known) this.#observer.settled(this, report);
   }
 
   #complain(what: string, error: unknown): void {

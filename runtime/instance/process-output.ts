@@ -12,6 +12,8 @@ import type { InstanceLog } from "./instance-log.ts";
 
 /** Of one stream; as much as a function's whole log takes (runtime/logs). */
 const bytesPerSecond = 8 * 2 ** 20;
+/** For what a process that is gone had written to arrive. */
+const drainGraceMs = 1_000;
 
 export class ProcessOutput {
   readonly lastWords = new LastWords();
@@ -35,9 +37,9 @@ export class ProcessOutput {
     ];
   }
 
-  /** After the process is gone: reads what it had written, until the end or `graceMs`, and until `others` have settled. */
-  async drain(graceMs: number, ...others: readonly Promise<unknown>[]): Promise<void> {
-    await settledWithin(graceMs, [...this.#read, ...others]);
+  /** After the process is gone: reads what it had written, until the end or a moment, and until `others` have settled. */
+  async drain(...others: readonly Promise<unknown>[]): Promise<void> {
+    await settledWithin(drainGraceMs, [...this.#read, ...others]);
     for (const stream of this.#streams) stream.destroy();
   }
 }

@@ -79,6 +79,7 @@ function tellingOfFirst(observer: InstanceObserver, served: () => void): Instanc
   let isFirst = true;
   return {
     log: (line) => observer.log(line),
+    returned: (instance, returned) => observer.returned(instance, returned),
     unusable: (instance) => observer.unusable(instance),
     gone: (instance, exit) => observer.gone(instance, exit),
     settled(instance, report) {

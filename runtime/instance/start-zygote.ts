@@ -34,7 +34,7 @@ export async function startZygote(options: ZygoteOptions): Promise<ZygoteProcess
     await sandbox.destroy();
     throw thrown;
   });
-  const observer = { log, settled: () => {}, unusable: () => {}, gone: () => {} };
+  const observer = { log, settled: () => {}, returned: () => {}, unusable: () => {}, gone: () => {} };
   // Its clones live in its pid namespace, so the sandbox outlives the process.
   const destroy = () => cloneless().then(() => sandbox.destroy());
   const instance = new LiveInstance({ version, id, sandbox, process, observer, startedAtMs, destroy });

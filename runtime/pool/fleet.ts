@@ -2,35 +2,22 @@
 // when the machine allows it, launch.ts how; the waiting line and its callers are pool.ts's.
 
 import { asTsfnError, TsfnError } from "../errors.ts";
-import type { InvocationReport } from "../instance/index.ts";
+import type { InvocationReport, Returned } from "../instance/index.ts";
 import { now } from "../trace.ts";
 import type { Budget, BudgetMember } from "./budget.ts";
 import { CrashLoop } from "./crash-loop.ts";
+import type { Demand } from "./demand.ts";
+import { afterInvocation, afterStart, type Estimates } from "./estimates.ts";
 import { type SlotsView, viewOf } from "./fleet-view.ts";
 import { type LaunchParts, launch, type SlotOwner, slotFor } from "./launch.ts";
-import { maxBackoffMs, retireCount, smooth, spareInstances, startsWanted, usableOf } from "./policy.ts";
-import { FreeSlots, isLive, type LiveSlot, type Slot } from "./slot.ts";
+import { maxBackoffMs, retireCount, spareInstances, startsWanted, usableOf } from "./policy.ts";
+import { FreeSlots, hasRoomAhead, isLive, type LiveSlot, type Slot } from "./slot.ts";
 import { Timers } from "./timers.ts";
 
 export interface FleetParts extends LaunchParts {
   readonly budget: Budget;
   /** What an earlier fleet of the function learned. */
   readonly estimates: Estimates;
-}
-
-export interface Estimates {
-  /** Usual duration of an invocation; null before the first one. */
-  readonly serviceMs: number | null;
-  readonly startMs: number;
-}
-
-/** Whom the instances are for. */
-export interface Demand {
-  waiting(): number;
-  /** An instance has room. */
-  freed(): void;
-  /** No instance is left, and another try would fail as well. */
-  hopeless(cause: TsfnError): void;
 }
 
 export class Fleet {
@@ -51,11 +38,14 @@ export class Fleet {
   };
   readonly #owner: SlotOwner = {
     settled: (slot, report) => this.#settled(slot, report),
+    returned: (slot, returned) => this.#returned(slot, returned),
     unusable: (slot) => this.#unusable(slot),
     gone: (slot) => this.#gone(slot),
     mistrusted: (slot) => this.#retire(slot),
   };
   #estimates: Estimates;
+  /** Where the last invocation went, or an instance that has finished one since and has more to do. */
+  #latest: LiveSlot | undefined;
   #usedAtMs = Number.NEGATIVE_INFINITY;
   #phase: "open" | "closing" | "closed" = "open";
 
@@ -75,9 +65,13 @@ export class Fleet {
     return this.#slots;
   }
 
-  /** The instance for the next invocation, which must then be announced by `handedOver`. */
-  best(): LiveSlot | undefined {
-    return this.#free.best();
+  /**
+   * The instance for the next invocation, which must then be announced by `handedOver`. It may be one that is busy with another,
+   * if that is short: to send along to a process that works costs a fraction of waking one that sleeps.
+   */
+  best({ mayGoAhead }: { readonly mayGoAhead: boolean }): LiveSlot | undefined {
+    const latest = mayGoAhead ? this.#latest : undefined;
+    return latest !== undefined && hasRoomAhead(latest, this.#estimates.tookMs) ? latest : this.#free.best();
   }
 
   handedOver(slot: LiveSlot, atMs: number): void {
@@ -87,6 +81,7 @@ export class Fleet {
     const capacity = this.#isSingleUse ? 1 : this.#parts.version.manifest.concurrency;
     if (slot.inFlight >= capacity) this.#free.remove(slot);
     this.#usedAtMs = atMs;
+    this.#latest = slot;
     // Its successor, once this invocation is on its way.
     if (this.#isSingleUse) setImmediate(() => this.reconsider());
   }
@@ -145,7 +140,7 @@ export class Fleet {
     slot.inFlight -= 1;
     slot.progressAtMs = now();
     this.#crashLoop.succeeded();
-    this.#estimates = { ...this.#estimates, serviceMs: smooth(this.#estimates.serviceMs, report.durationMs) };
+    this.#estimates = afterInvocation(this.#estimates, report);
     const { outcome, cold, durationMs } = report;
     const { function: name, number } = this.#parts.version;
     this.#parts.events.invocationEnded({ function: name, version: number, outcome, cold, durationMs });
@@ -155,12 +150,21 @@ export class Fleet {
     else this.#rest(slot);
   }
 
-  #rest(slot: LiveSlot): void {
-    if (slot.phase !== "ready") return;
-    this.#free.add(slot);
+  #rest(slot: Slot): void {
+    if (slot.phase !== "ready" || !isLive(slot)) return;
+    if (slot.inFlight < this.#parts.version.manifest.concurrency) this.#free.add(slot);
+    else this.#latest = slot;
     this.#demand.freed();
     if (this.#phase !== "open") this.#retireUnneeded();
     else this.#timers.later("expire", this.#parts.version.manifest.scaling.idleTimeoutMs, () => this.#retireExpired());
+  }
+
+  #returned(slot: Slot, returned: readonly Returned[]): void {
+    slot.inFlight -= returned.length;
+    this.#demand.returned(returned);
+    // Maybe none of those it had had begun.
+    this.#rest(slot);
+    this.reconsider();
   }
 
   #launch(): Promise<TsfnError | null> {
@@ -177,8 +181,7 @@ export class Fleet {
   #ready(slot: LiveSlot): null {
     slot.phase = "ready";
     slot.readyAtMs = slot.progressAtMs = now();
-    const startMs = smooth(this.#estimates.startMs, slot.readyAtMs - slot.startedAtMs);
-    this.#estimates = { ...this.#estimates, startMs };
+    this.#estimates = afterStart(this.#estimates, slot.readyAtMs - slot.startedAtMs);
     for (const tell of slot.early.splice(0)) tell();
     this.#rest(slot);
     this.#parts.budget.started(this.#member);

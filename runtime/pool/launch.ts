@@ -4,7 +4,14 @@
 import { randomBytes } from "node:crypto";
 import type { FunctionVersion } from "../catalog/index.ts";
 import { asTsfnError } from "../errors.ts";
-import type { Forker, InstanceObserver, InvocationReport, StartedInstance, StartReport } from "../instance/index.ts";
+import type {
+  Forker,
+  InstanceObserver,
+  InvocationReport,
+  Returned,
+  StartedInstance,
+  StartReport,
+} from "../instance/index.ts";
 import type { StartStep } from "../invocation.ts";
 import type { LogLevel, LogLine } from "../logs/index.ts";
 import type { FreshLayer, LayerDigest, SandboxFactory } from "../sandbox/index.ts";
@@ -40,6 +47,7 @@ export type StartInstance = (options: {
 /** Hears about a slot once its start has succeeded; nothing about one whose start failed. */
 export interface SlotOwner {
   settled(slot: Slot, report: InvocationReport): void;
+  returned(slot: Slot, returned: readonly Returned[]): void;
   unusable(slot: Slot): void;
   gone(slot: Slot): void;
   /** It is idle, and its process hid that it wrote to its layer. */
@@ -66,6 +74,7 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
         slot.usage?.settled(report);
         owner.settled(slot, report);
       }),
+    returned: (_instance, returned) => owner.returned(slot, returned),
     unusable: () => tell(() => owner.unusable(slot)),
     gone: (_instance, exit) =>
       tell(() => {

@@ -38,6 +38,17 @@ export function startsWanted(view: PoolView): number {
   return Math.max(0, Math.min(Math.max(forMin, forLine), view.max - view.held));
 }
 
+/** How long an invocation may be expected to wait in a busy instance while an idle one could begin it at once. */
+const aheadMs = 0.5;
+/** Beyond this, more in one batch saves nothing. */
+const mostInBatch = 32;
+
+/** How many invocations may wait in an instance for their turn, behind one that has run for `runningMs`. */
+export function mostAhead(tookMs: number, runningMs: number): number {
+  if (runningMs >= aheadMs) return 0;
+  return Math.min(mostInBatch, Math.floor(aheadMs / Math.max(tookMs, 0.001)));
+}
+
 /** How many idle instances have outlived their use, given how long each has been idle. */
 export function retireCount(
   idleMs: readonly number[],

@@ -2,17 +2,17 @@
 // instances; waiting-line.ts the line.
 
 import { asTsfnError, TsfnError } from "../errors.ts";
+import type { Returned } from "../instance/index.ts";
 import type { Answer, Invocation } from "../invocation.ts";
 import { endSpan, now } from "../trace.ts";
-import { type Estimates, Fleet, type FleetParts } from "./fleet.ts";
+import type { Estimates } from "./estimates.ts";
+import { Fleet, type FleetParts } from "./fleet.ts";
 import type { LiveSlot, Slot } from "./slot.ts";
 import { type LineLimits, type Shortage, WaitingLine } from "./waiting-line.ts";
 
 export interface PoolParts extends FleetParts {
   readonly lineLimits: LineLimits;
 }
-
-export const firstEstimates: Estimates = { serviceMs: null, startMs: 100 };
 
 export interface PoolCounts {
   /** Invocations in the waiting line. */
@@ -29,6 +29,8 @@ export class Pool {
   readonly #fleet: Fleet;
   /** Why new invocations are refused; null while the pool is open. */
   #closing: TsfnError | null = null;
+  /** Why even those that were accepted are; null while they are served. */
+  #killing: TsfnError | null = null;
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
@@ -41,6 +43,7 @@ export class Pool {
     this.#fleet = new Fleet(parts, {
       waiting: () => this.#line.length,
       freed: () => this.#dispatch(),
+      returned: (returned) => this.#takeBack(returned),
       hopeless: (cause) => this.#line.rejectAll(this.#startupFailed(cause)),
     });
   }
@@ -73,7 +76,8 @@ export class Pool {
   invoke(invocation: Invocation): Promise<Answer> {
     if (this.#closing !== null) return this.#refuse(invocation, this.#closing);
     if (invocation.signal.aborted) return this.#refuse(invocation, invocation.signal.reason);
-    const slot = this.#fleet.best();
+    // Whoever waits came first.
+    const slot = this.#fleet.best({ mayGoAhead: this.#line.length === 0 && invocation.body === null });
     if (slot !== undefined) return this.#handOver(slot, invocation, null);
     const cause = this.#fleet.hopelessCause();
     if (cause !== null) return this.#refuse(invocation, this.#startupFailed(cause));
@@ -116,6 +120,7 @@ export class Pool {
   /** Refuses those waiting and kills those in flight. Resolves when every instance is gone. */
   kill(refusal: TsfnError): Promise<void> {
     this.#closing ??= refusal;
+    this.#killing ??= refusal;
     this.#line.rejectAll(refusal);
     return this.#fleet.kill();
   }
@@ -130,10 +135,18 @@ export class Pool {
     return slot.instance.invoke(invocation, isCold ? { ...waited, startSteps: slot.startSteps } : waited);
   }
 
+  /** They go on as if they had never left the line. */
+  #takeBack(returned: readonly Returned[]): void {
+    const refusal = this.#killing;
+    if (refusal === null) this.#line.rejoin(returned);
+    else for (const { reject } of returned) reject(refusal);
+  }
+
   #dispatch(): void {
-    for (let slot = this.#fleet.best(); slot !== undefined; slot = this.#fleet.best()) {
-      const waiting = this.#line.take();
-      if (waiting === undefined) return;
+    for (let first = this.#line.first; first !== undefined; first = this.#line.first) {
+      const slot = this.#fleet.best({ mayGoAhead: first.invocation.body === null });
+      const waiting = slot === undefined ? undefined : this.#line.take();
+      if (slot === undefined || waiting === undefined) return;
       const { invocation, enqueuedAtMs } = waiting;
       endSpan("queue", invocation.requestId, enqueuedAtMs);
       // Its caller may be leaving at this very moment, and the line has not heard of it yet.

@@ -2,8 +2,8 @@
 
 import type { FunctionVersion } from "../catalog/index.ts";
 import { TsfnError } from "../errors.ts";
-import type { Estimates } from "./fleet.ts";
-import { firstEstimates, type Pool } from "./pool.ts";
+import { type Estimates, firstEstimates } from "./estimates.ts";
+import type { Pool } from "./pool.ts";
 
 export type PoolMaker = (version: FunctionVersion, estimates: Estimates) => Pool;
 

@@ -2,6 +2,8 @@
 
 import type { Instance } from "../instance/index.ts";
 import type { StartStep } from "../invocation.ts";
+import { now } from "../trace.ts";
+import { mostAhead } from "./policy.ts";
 import type { UsageWatch } from "./usage-watch.ts";
 
 /** leaving: takes no more invocations; its sandbox is being destroyed or waits for the last ones in flight. */
@@ -48,6 +50,13 @@ export type LiveSlot = Slot & { instance: Instance; usage: UsageWatch };
 
 export function isLive(slot: Slot): slot is LiveSlot {
   return slot.instance !== null;
+}
+
+/** Whether another invocation may be handed over though one runs, given how long one usually takes. */
+export function hasRoomAhead(slot: LiveSlot, tookMs: number | null): boolean {
+  const { phase, inFlight, instance, progressAtMs, usage } = slot;
+  if (phase !== "ready" || inFlight === 0 || tookMs === null || !instance.takesAhead || usage.isOverdue) return false;
+  return inFlight <= mostAhead(tookMs, now() - progressAtMs);
 }
 
 /** Ready slots with room for another invocation; the most recently used last, so that the others may grow idle. */

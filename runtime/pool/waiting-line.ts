@@ -46,7 +46,7 @@ export class WaitingLine {
   readonly #owner: LineOwner;
   readonly #limits: LineLimits;
   // A Set keeps insertion order and removes from the middle in O(1).
-  readonly #entries = new Set<Entry>();
+  #entries = new Set<Entry>();
   #heldBytes = 0;
 
   constructor(owner: LineOwner, limits: LineLimits) {
@@ -86,6 +86,23 @@ export class WaitingLine {
     entry.invocation.signal.addEventListener("abort", entry.onAbort, { once: true });
     this.#entries.add(entry);
     this.#heldBytes += entry.invocation.heldBytes;
+  }
+
+  /** Adds those that had left the line and come back to its front: they keep their order, and no bound refuses them. */
+  rejoin(returned: readonly Pick<Waiting, "invocation" | "resolve" | "reject">[]): void {
+    const rest = this.#entries;
+    this.#entries = new Set();
+    for (const { invocation, resolve, reject } of returned) {
+      const enqueuedAtMs = invocation.acceptedAtMs;
+      this.join({ invocation, enqueuedAtMs, deadlineMs: now() + this.#owner.timeoutMs, resolve, reject });
+    }
+    for (const entry of rest) this.#entries.add(entry);
+  }
+
+  /** The longest waiting one. */
+  get first(): Waiting | undefined {
+    const [first] = this.#entries;
+    return first;
   }
 
   /** The longest waiting one; it is the taker's to settle from now on. */

@@ -30,7 +30,6 @@ const emptyKinds: ReadonlySet<number> = new Set([
   toGuest.reset,
   toGuest.revoke,
   toDaemon.bodyEnd,
-  toDaemon.settled,
   toDaemon.dirty,
   toDaemon.resetDone,
   toDaemon.revoked,

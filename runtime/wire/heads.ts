@@ -1,7 +1,7 @@
 // The heads of requests and responses as payloads: lines of Latin-1, because every invocation has two of them and nothing is
 // cheaper to write and to read. No line can hold a line feed: HTTP allows none in what they carry. A decoder never trusts.
 
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { ProtocolError } from "./frames.ts";
 import { type Invoke, limits, type ResponseHead } from "./messages.ts";
 
@@ -43,6 +43,18 @@ export function decodeAnswer(payload: Buffer): { readonly head: ResponseHead; re
     throw new ProtocolError(`an answer has ${body.length} bytes of body; wanted at most ${limits.maxChunkBytes}`);
   }
   return { head: parseResponseHead(payload.toString("latin1", 4, textEnd)), body };
+}
+
+export function encodeSettled(tookUs: number): Buffer {
+  const payload = Buffer.allocUnsafe(4);
+  payload.writeUInt32LE(Math.min(0xffffffff, Math.max(0, Math.round(tookUs))));
+  return payload;
+}
+
+/** Microseconds. @throws ProtocolError */
+export function decodeSettled(payload: Buffer): number {
+  if (payload.length === 4) return payload.readUInt32LE(0);
+  throw new ProtocolError(`settled has ${payload.length} bytes; wanted 4`);
 }
 
 // RFC 9110, 5.1 and 5.5: a token, and visible characters, spaces, tabs and obs-text.

@@ -5,8 +5,10 @@ export {
   decodeAnswer,
   decodeInvoke,
   decodeResponseHead,
+  decodeSettled,
   encodeInvoke,
   encodeResponseHead,
+  encodeSettled,
   problemOfHead,
 } from "./heads.ts";
 export { LineSplitter, maxLineLength } from "./lines.ts";

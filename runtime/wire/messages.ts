@@ -68,7 +68,10 @@ export const toDaemon = {
   credit: 71,
   /** Output: what the function wrote to stdout or stderr through JavaScript. */
   output: 72,
-  /** No payload: everything of this invocation, `waitUntil` work included, is over. Always the last of its frames. */
+  /**
+   * u32 microseconds that it took, by the guest's own clock: everything of this invocation, `waitUntil` work included, is over.
+   * Always the last of its frames.
+   */
   settled: 73,
   /** No payload, of no invocation: nothing runs and the writable layer was written to. Before that `settled`. */
   dirty: 74,

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import test, { type ExecutionContext } from "ava";
 import { buildGuest } from "../../runtime/guest/index.ts";
 import {
+  decodeAnswer,
   decodeFailure,
   decodeOutput,
   decodeReady,
@@ -27,22 +28,17 @@ import {
 
 const hello = `export default { fetch: async (request) => new Response("hello " + await request.text()) };`;
 
-test("init is answered with ready, an invocation with head, body, end and settled, in this order", async (t) => {
+test("init is answered with ready, an invocation with its whole answer and settled, in this order", async (t) => {
   const guest = await startGuest(t, hello);
   t.true(decodeReady((await guest.next()).payload).loadMs > 0);
   guest.writer.sendText(toGuest.invoke, 9, encodeInvoke({ ...invoke, method: "POST", hasBody: true }));
   guest.writer.send(toGuest.body, 9, Buffer.from("you"));
   guest.writer.send(toGuest.bodyEnd, 9);
-  const head = await guest.next();
-  t.is(head.kind, toDaemon.response);
-  t.deepEqual(decodeResponseHead(head.payload), {
-    status: 200,
-    headers: ["content-type", "text/plain;charset=UTF-8"],
-    hasBody: true,
-  });
-  const body = await guest.next();
-  t.deepEqual([body.kind, body.invocation, body.payload.toString()], [toDaemon.body, 9, "hello you"]);
-  t.is((await guest.next()).kind, toDaemon.bodyEnd);
+  const answer = await guest.next();
+  t.deepEqual([answer.kind, answer.invocation], [toDaemon.answer, 9]);
+  const { head, body } = decodeAnswer(answer.payload);
+  t.deepEqual(head, { status: 200, headers: ["content-type", "text/plain;charset=UTF-8"], hasBody: true });
+  t.is(body.toString(), "hello you");
   const last = await guest.next();
   t.deepEqual([last.kind, last.invocation], [toDaemon.settled, 9]);
 });
@@ -68,7 +64,26 @@ test("frames for an invocation that is over or was never there are ignored", asy
     guest.writer.send(toGuest.cancel, number, encode({ reason: "client" }));
   }
   guest.writer.sendText(toGuest.invoke, 1, encodeInvoke(invoke));
-  t.is((await guest.next()).kind, toDaemon.response);
+  t.is((await guest.next()).kind, toDaemon.answer);
+});
+
+test("a body that is not known whole comes after its head, in pieces", async (t) => {
+  const guest = await startGuest(
+    t,
+    `export default { fetch: () => new Response(new Blob(["one", "two"]).stream(), { status: 201 }) };`,
+  );
+  await guest.next();
+  guest.writer.sendText(toGuest.invoke, 1, encodeInvoke(invoke));
+  const head = await guest.next();
+  t.deepEqual(
+    [head.kind, decodeResponseHead(head.payload)],
+    [toDaemon.response, { status: 201, headers: [], hasBody: true }],
+  );
+  let text = "";
+  for (let frame = await guest.next(); frame.kind !== toDaemon.bodyEnd; frame = await guest.next())
+    text += frame.payload;
+  t.is(text, "onetwo");
+  t.is((await guest.next()).kind, toDaemon.settled);
 });
 
 test("a body stops at the window until credit comes", async (t) => {

@@ -1,6 +1,7 @@
 // The failure table: how a function can go wrong × before, during and after its answer. Each cell says what the caller
 // gets and whether the instance is used again.
 
+import { Readable } from "node:stream";
 import test from "ava";
 import type { TsfnError } from "../../runtime/errors.ts";
 import type { Answer } from "../../runtime/invocation.ts";
@@ -157,7 +158,8 @@ async function outcomeOf(live: LiveFunction, url: string): Promise<{ got: string
   }
   let text = "";
   try {
-    for await (const piece of answer.body ?? []) text += piece;
+    if (!(answer.body instanceof Readable)) return { got: null, text: await textOf(answer) };
+    for await (const piece of answer.body) text += piece;
     return { got: null, text };
   } catch (error) {
     return { got: (error as TsfnError).code, text };

@@ -83,6 +83,7 @@ export async function attemptStart(
         told.reports.push(report);
         told.events.push("settled");
       },
+      returned: () => told.events.push("returned"),
       unusable: () => told.events.push("unusable"),
       gone: () => told.events.push("gone"),
       log: (line) => told.lines.push(line),

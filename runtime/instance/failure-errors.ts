@@ -25,3 +25,13 @@ function problemOf(failure: Failure): Problem {
   const [, file, line, column] = place ?? [];
   return file === undefined ? { message } : { message, file, line: Number(line), column: Number(column) };
 }
+
+/** What the caller of a function that failed gets: FUNCTION_ERROR or FUNCTION_BAD_RESPONSE, without the function's own words. */
+export function callError({ function: name, number }: FunctionVersion, failure: Failure): TsfnError {
+  const fields = { function: name, version: number };
+  if (failure.kind === "threw") {
+    return new TsfnError("FUNCTION_ERROR", `${name}@${number} threw an error while answering`, fields);
+  }
+  const message = `The answer of ${name}@${number} cannot be sent: ${failure.message}`;
+  return new TsfnError("FUNCTION_BAD_RESPONSE", message, fields);
+}

@@ -1,0 +1,144 @@
+// The invocations that one instance has, from hand-over to settling, in the order in which they were sent: their numbers, their
+// deadlines, and who of them runs. What waits in the guest for its turn is ahead-line.ts.
+
+import { asTsfnError, type TsfnError } from "../errors.ts";
+import type { Answer, Invocation } from "../invocation.ts";
+import type { Tickets } from "../sandbox/index.ts";
+import { now } from "../trace.ts";
+import { AheadLine } from "./ahead-line.ts";
+import { Deadlines, type DeadlinesParts } from "./deadlines.ts";
+import type { Exchange } from "./exchange.ts";
+import type { GuestPeer } from "./guest-peer.ts";
+import type { Arrival, InvocationReport, Returned } from "./instance.ts";
+
+export interface FlightsParts extends DeadlinesParts {
+  readonly peer: GuestPeer;
+  readonly concurrency: number;
+  readonly version: number;
+  /** null: nothing is sent ahead. */
+  readonly tickets: Tickets | null;
+  /** Those that never began and have a caller who waits. */
+  readonly returned: (returned: readonly Returned[]) => void;
+  /** One that is over without having begun: its caller had left. */
+  readonly over: (report: InvocationReport) => void;
+}
+
+export class Flights {
+  readonly #parts: FlightsParts;
+  readonly #exchanges = new Set<Exchange>();
+  readonly #deadlines: Deadlines;
+  readonly #ahead: AheadLine<Exchange> | null;
+  #landed = 0;
+
+  constructor(parts: FlightsParts) {
+    this.#parts = parts;
+    this.#deadlines = new Deadlines(parts);
+    const { tickets, peer } = parts;
+    this.#ahead =
+      tickets === null
+        ? null
+        : new AheadLine({
+            tickets,
+            revoke: () => peer.revoke(),
+            runningSinceMs: () => this.#first?.beganAtMs ?? now(),
+            returned: (exchanges) => this.#return(exchanges),
+          });
+    peer.beforeFlush(() => this.#ahead?.giveTickets());
+  }
+
+  get size(): number {
+    return this.#exchanges.size;
+  }
+
+  get landed(): number {
+    return this.#landed;
+  }
+
+  /** Whether one more may be sent while one runs. */
+  get takesAhead(): boolean {
+    return this.#ahead?.hasRoom ?? false;
+  }
+
+  /** The only invocation that a line without a sender can be of. */
+  get onlyRequestId(): string | undefined {
+    const isOnly = this.size === 1 || this.#parts.concurrency === 1;
+    return isOnly ? this.#first?.invocation.requestId : undefined;
+  }
+
+  open(invocation: Invocation, arrival: Arrival): Promise<Answer> {
+    const { peer, version, timeoutMs } = this.#parts;
+    const handedOverAtMs = now();
+    const isAhead = this.#ahead !== null && this.#exchanges.size > 0;
+    const options = { invocation, arrival, isAhead, handedOverAtMs, remainingMs: timeoutMs, version };
+    const exchange = peer.open(options);
+    this.#exchanges.add(exchange);
+    this.#deadlines.add(exchange, handedOverAtMs);
+    if (isAhead) this.#ahead?.add(exchange);
+    invocation.signal.addEventListener("abort", onAbort.bind(exchange), { once: true });
+    return exchange.answered;
+  }
+
+  /** null when it has landed before. */
+  land(exchange: Exchange): InvocationReport | null {
+    if (!this.#exchanges.delete(exchange)) return null;
+    const atMs = now();
+    this.#landed += 1;
+    this.#deadlines.remove(exchange);
+    if (exchange.isAhead) this.#ahead?.remove(exchange);
+    const next = this.#first;
+    if (next?.isAhead) next.begin(atMs);
+    const { invocation, cold, beganAtMs, tookMs, outcome } = exchange;
+    const { requestId } = invocation;
+    return { requestId, cold, durationMs: atMs - beganAtMs, tookMs, outcome: outcome ?? "ok" };
+  }
+
+  /** The process is gone: those that began fail with `reason`. */
+  failAll(reason: TsfnError): InvocationReport[] {
+    this.takeBack();
+    return [...this.#exchanges].flatMap((exchange) => {
+      exchange.fail(reason);
+      return this.land(exchange) ?? [];
+    });
+  }
+
+  /** Those sent ahead that have not begun are somebody else's from now on. */
+  takeBack(): void {
+    this.#ahead?.takeBack();
+  }
+
+  /** The guest has forgotten those taken back. False when it was not asked to. */
+  revoked(): boolean {
+    return this.#ahead?.revoked() ?? false;
+  }
+
+  close(): void {
+    this.#deadlines.close();
+    this.#ahead?.close();
+  }
+
+  get #first(): Exchange | undefined {
+    const [first] = this.#exchanges;
+    return first;
+  }
+
+  #return(exchanges: readonly Exchange[]): void {
+    const returned: Returned[] = [];
+    for (const exchange of exchanges) {
+      this.#parts.peer.forget(exchange);
+      if (exchange.outcome === null) {
+        this.#exchanges.delete(exchange);
+        this.#deadlines.remove(exchange);
+        returned.push({ invocation: exchange.invocation, ...exchange.caller });
+      } else {
+        const report = this.land(exchange);
+        if (report !== null) this.#parts.over(report);
+      }
+    }
+    if (returned.length > 0) this.#parts.returned(returned);
+  }
+}
+
+function onAbort(this: Exchange): void {
+  const reason: TsfnError = asTsfnError(this.invocation.signal.reason);
+  this.cancel(reason, reason.code === "SHUTTING_DOWN" ? "shutdown" : "client");
+}

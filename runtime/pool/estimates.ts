@@ -1,0 +1,22 @@
+// What a fleet has learned of its function: how long its invocations and its starts usually take. policy.ts decides by it.
+
+import type { InvocationReport } from "../instance/index.ts";
+import { smooth } from "./policy.ts";
+
+export interface Estimates {
+  /** Usual duration of an invocation; null before the first one. */
+  readonly serviceMs: number | null;
+  /** The same by the guests' own word, without the way there and back: how short invocations are, not how long callers wait. */
+  readonly tookMs: number | null;
+  readonly startMs: number;
+}
+
+export const firstEstimates: Estimates = { serviceMs: null, tookMs: null, startMs: 100 };
+
+export function afterInvocation({ serviceMs, tookMs, startMs }: Estimates, report: InvocationReport): Estimates {
+  return { serviceMs: smooth(serviceMs, report.durationMs), tookMs: smooth(tookMs, report.tookMs), startMs };
+}
+
+export function afterStart(estimates: Estimates, tookMs: number): Estimates {
+  return { ...estimates, startMs: smooth(estimates.startMs, tookMs) };
+}
