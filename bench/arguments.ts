@@ -33,7 +33,7 @@ ${[...scenarios].map(([name, { summary, rounds }]) => `  ${name.padEnd(12)}${sum
 examples
   npm run bench                                    # everything, 20 minutes at most
   npm run bench -- cold warm --quick
-  npm run bench -- --against bench/results/2026-11-20-1830-0b3f95b
+  npm run bench -- --against bench/results/2026-11-20-183059-0b3f95b
 `;
 
 /** A string says what is wrong. */

@@ -42,8 +42,8 @@ export function drawColdStarts(result: Pick<Result, "scenarios">): string | unde
   const least = Math.min(...rows.map(({ p50 }) => p50));
   const x = logarithmic([least * 0.8, most * 1.1], [size.labels, size.width - size.right]);
   const title = titleOf(rows, own);
-  const subtitle =
-    "From the call (or the command) to the first byte of the answer. Dot: median, line: to the 99th percentile.";
+  const emulated = rows.some(({ name }) => name.includes("tcg")) ? " tcg: without KVM." : "";
+  const subtitle = `From the call (or the command) to the first byte of the answer. Dot: median, line: to p99.${emulated}`;
   return draw({ width: size.width, height: bottom + 40, title, subtitle }, [
     ...x.ticks.flatMap((ms) => [
       line(x(ms), top - 6, x(ms), bottom),

@@ -20,7 +20,8 @@ export interface LineChart {
 }
 
 const size = { width: 860, height: 420, left: 76, right: 190, bottom: 58 };
-const label = { width: 170, height: 17 } as const;
+/** Of a label: what a letter takes at most on average. */
+const label = { letter: 9, height: 17 } as const;
 
 export function drawLines({ title, subtitle, x: xAxis, y: yAxis, lines }: LineChart): string {
   const most = (index: 0 | 1) => Math.max(...lines.flatMap(({ points }) => points.map((point) => point[index])));
@@ -28,9 +29,9 @@ export function drawLines({ title, subtitle, x: xAxis, y: yAxis, lines }: LineCh
   const x = linear([0, most(0) * 1.02], [left, right]);
   const y = linear([0, most(1) * 1.05], [bottom, top + 14]);
   const labels = placeLabels(
-    lines.map(({ points }) => {
+    lines.map(({ name, points }) => {
       const [endX, endY] = points.at(-1) ?? [0, 0];
-      return { x: x(endX) + 8, y: y(endY) + 4 };
+      return { x: x(endX) + 8, y: y(endY) + 4, width: name.length * label.letter };
     }),
   );
   return draw({ width: size.width, height: size.height, title, subtitle }, [
@@ -60,16 +61,18 @@ export function drawLines({ title, subtitle, x: xAxis, y: yAxis, lines }: LineCh
 interface Place {
   readonly x: number;
   readonly y: number;
+  readonly width: number;
 }
 
 /** Moves labels down until none lies on one before it. */
 function placeLabels(wanted: readonly Place[]): Place[] {
   const placed: Place[] = [];
-  for (const { x, y } of wanted) {
+  for (const { x, y, width } of wanted) {
     let free = y;
-    while (placed.some((other) => Math.abs(other.x - x) < label.width && Math.abs(other.y - free) < label.height))
-      free += 2;
-    placed.push({ x, y: free });
+    const isOn = (other: Place) =>
+      x < other.x + other.width && other.x < x + width && Math.abs(other.y - free) < label.height;
+    while (placed.some(isOn)) free += 2;
+    placed.push({ x, y: free, width });
   }
   return placed;
 }

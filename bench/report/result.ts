@@ -36,9 +36,9 @@ export type Result = z.infer<typeof resultSchema>;
 /** In the directory of a result. */
 export const resultFile = "result.json";
 
-/** Such as `2026-11-20-1830-0b3f95b`. */
+/** Such as `2026-11-20-183059-0b3f95b`. */
 export function directoryName({ startedAt, commit }: Pick<Result, "startedAt" | "commit">): string {
-  return `${startedAt.slice(0, 16).replace("T", "-").replace(":", "")}-${commit}`;
+  return `${startedAt.slice(0, 19).replace("T", "-").replaceAll(":", "")}-${commit}`;
 }
 
 /** @throws Error when the directory holds no result, or one of another schema. */

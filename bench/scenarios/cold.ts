@@ -2,10 +2,12 @@
 // tsfn has to start one; against a bare `node` that serves the same bundle and against the floors.
 
 import { availableParallelism } from "node:os";
+import { settings } from "../../runtime/config.ts";
 import { example } from "../../test/support/function-directory.ts";
 import { prepareBareNodes } from "../bare-node.ts";
 import { arrange } from "../charts/waterfall.ts";
 import { startFloor } from "../floor.ts";
+import { isolationTold } from "../isolation.ts";
 import type { Claim, Measure, Report, Subject } from "../report.ts";
 import type { ScenarioOptions } from "../scenario.ts";
 import { medianRatio, summarize } from "../statistics.ts";
@@ -48,6 +50,8 @@ export async function runCold({ rounds, owner }: ScenarioOptions): Promise<Repor
   await tsfn.deploy("hello", "hello-model", { prefork: "function" });
   const model = await modelOf(tsfn, "hello-model");
   const zygotes = zygotesOf(tsfn).length;
+  const [instance] = (await tsfn.instances("hello-model")).flatMap(({ sandbox }) => sandbox?.pid ?? []);
+  const isolation = isolationTold(instance ?? Number.NaN);
   const floor = startFloor(owner, model);
   for (const name of ["L1", "L2", "L3", "L5"] as const)
     contenders.set(name, async () => {
@@ -59,9 +63,9 @@ export async function runCold({ rounds, owner }: ScenarioOptions): Promise<Repor
   return {
     title: `cold start of functions/hello, ${rounds} rounds in turns, ${warmUpRounds} before them dropped`,
     setup: [
-      `${zygotes} zygotes alive, no instance; sandboxes ready as the server's default has it; ${availableParallelism()} cores`,
-      `floors: ${model.privateKib} KiB private in ${model.mappings} mappings, the child writes to ${model.touchedPages} pages,`,
-      `        ${model.layers.length} layers, ${model.cgroups.length} cgroup hierarchies`,
+      `tsfn: ${zygotes} zygotes alive, no instance; ${settings.sandboxesReady.fallback} sandboxes without a process kept ready; ${availableParallelism()} cores`,
+      `an instance has: ${isolation}`,
+      `floors: ${model.privateKib} KiB private in ${model.mappings} mappings, the child writes to ${model.touchedPages} pages, ${model.layers.length} layers, ${model.cgroups.length} cgroup hierarchies; L3 has an instance's isolation`,
     ],
     subjects: [...samples].map(([name, taken]) => subjectOf(name, taken)),
     claims: claimsOf(samples),

@@ -31,6 +31,6 @@ test("the drawing is well-formed, with one bar for each stage", (t) => {
   const placed = arrange(stages, 10);
   const svg = drawWaterfall("a < b & c", placed, 10);
   t.true(svg.includes("<title>a &lt; b &amp; c</title>"));
-  t.is(svg.match(/rx="2"/g)?.length, placed.length);
+  t.is(svg.match(/height="14"/g)?.length, placed.length);
   t.false(svg.includes("NaN"));
 });

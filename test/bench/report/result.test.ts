@@ -31,8 +31,8 @@ test("what is no result is refused with its path and with what is wrong", (t) =>
   t.throws(() => readResult(directory), { message: /wanted a result of .*schema/s });
 });
 
-test("a directory is named after the minute and the commit", (t) => {
-  t.is(directoryName({ startedAt: "2026-11-20T18:30:59.123Z", commit: "0b3f95b" }), "2026-11-20-1830-0b3f95b");
+test("a directory is named after its start and the commit", (t) => {
+  t.is(directoryName({ startedAt: "2026-11-20T18:30:59.123Z", commit: "0b3f95b" }), "2026-11-20-183059-0b3f95b");
 });
 
 test("every missed target is told as missed, on the terminal and on the page", (t) => {
