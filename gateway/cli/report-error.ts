@@ -47,7 +47,11 @@ export function isErrorCode(code: unknown): code is ErrorCode {
 
 export function formatProblem({ file, line, column, message, hint }: Problem): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(":");
-  return `${place}${place === "" ? "" : " "}${message}${hint === undefined ? "" : ` (${hint})`}`;
+  const lines = message.split("\n");
+  const said = lines.filter((line) => !/^\s+at /.test(line)).join(`\n${indent}`);
+  // Of an error that was thrown, what and where; its whole stack is in the document of --json.
+  if (said !== message && place !== "") return `${said}, at ${place}`;
+  return `${place}${place === "" ? "" : " "}${said}${hint === undefined ? "" : ` (${hint})`}`;
 }
 
 /** The head of an answer had arrived, so the client could not know. */
