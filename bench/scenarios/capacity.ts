@@ -12,7 +12,8 @@ import { measurePlain, totalWith } from "./memory.ts";
 const patienceMs = 1_000;
 const holdMs = 100_000;
 const most = 1_500;
-const step = 100;
+/** So many tell how many will fit. */
+const probe = 50;
 
 export async function runCapacity({ quick, owner }: ScenarioOptions): Promise<Report> {
   const budgetMib = quick ? 512 : 4_096;
@@ -20,17 +21,7 @@ export async function runCapacity({ quick, owner }: ScenarioOptions): Promise<Re
   const plainNodes = plain.map(({ privateKib, pageTablesKib }) => (budgetMib * 1_024) / (privateKib + pageTablesKib));
   const tsfn = await startTsfn(owner, ["--max-instances", String(most)]);
   await tsfn.deploy("hold", "hold", { prefork: "function", scaling: { max: most, idleTimeout: "1h" } });
-  let [fitting, usedMib] = [0, 0];
-  for (let size = step; size <= most; size += step) {
-    const totalMib = await totalMibWith(tsfn, size);
-    // What is over the budget is left out of the count by the mean of what is there.
-    if (totalMib > budgetMib) {
-      fitting = Math.floor((size * budgetMib) / totalMib);
-      usedMib = totalMib;
-      break;
-    }
-    [fitting, usedMib] = [size, totalMib];
-  }
+  const { fitting, usedMib } = await fill(tsfn, budgetMib);
   const again = await holdCalls(tsfn.port(), `/function/hold?ms=${holdMs}`, fitting);
   again.release();
   const cold = (await tsfn.instances("hold")).length;
@@ -65,6 +56,19 @@ export async function runCapacity({ quick, owner }: ScenarioOptions): Promise<Re
     ],
     notes: [`instances alive when all were called again: ${cold}`],
   };
+}
+
+interface Filled {
+  readonly fitting: number;
+  readonly usedMib: number;
+}
+
+/** The memory is measured when they are there; what is over the budget or under it counts by the mean of an instance. */
+async function fill(tsfn: Tsfn, budgetMib: number): Promise<Filled> {
+  const fits = (count: number, mib: number) => Math.min(most, Math.floor((count * budgetMib) / mib));
+  const expected = fits(probe, await totalMibWith(tsfn, probe));
+  const usedMib = await totalMibWith(tsfn, expected);
+  return { fitting: Math.min(expected, fits(expected, usedMib)), usedMib };
 }
 
 async function totalMibWith(tsfn: Tsfn, size: number): Promise<number> {
