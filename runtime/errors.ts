@@ -105,7 +105,15 @@ export interface ErrorFields {
   /** Seconds for `Retry-After`. */
   readonly retryAfterS?: number;
   readonly problems?: readonly Problem[];
+  /** What a function threw. In no problem document: only doors whose callers are trusted with it tell it. */
+  readonly thrown?: ThrownError;
   readonly cause?: unknown;
+}
+
+export interface ThrownError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string;
 }
 
 /**

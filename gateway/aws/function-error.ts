@@ -13,7 +13,11 @@ export interface FunctionError {
 type Describe = (error: TsfnError, call: { readonly requestId: string; readonly timeoutMs: number }) => FunctionError;
 
 const described: Partial<Readonly<Record<ErrorCode, Describe>>> = {
-  FUNCTION_ERROR: ({ message }) => ({ errorType: "Error", errorMessage: message }),
+  FUNCTION_ERROR: ({ message, fields: { thrown } }) => ({
+    errorType: thrown?.name ?? "Error",
+    errorMessage: thrown?.message ?? message,
+    ...(thrown !== undefined && { trace: thrown.stack.split("\n") }),
+  }),
   FUNCTION_BAD_RESPONSE: ({ message }) => ({ errorType: "Runtime.InvalidResponse", errorMessage: message }),
   FUNCTION_CRASHED: ({ message }, { requestId }) => ({
     errorType: "Runtime.ExitError",
@@ -38,6 +42,7 @@ export function functionErrorOf(
   return described[error.code]?.(error, call) ?? null;
 }
 
+/** An answer that is not streamed was longer than Lambda lets through. */
 export function responseTooLarge(limitBytes: number): FunctionError {
   return {
     errorType: "Function.ResponseSizeTooLarge",

@@ -28,7 +28,8 @@ const maxDocumentBytes = 72 * 2 ** 20;
 
 export function awsRoutes(parts: AwsParts): Hono<AwsEnv> {
   const { runtime } = parts;
-  const app = new Hono<AwsEnv>();
+  // Some clients end a path with a slash, some do not.
+  const app = new Hono<AwsEnv>({ strict: false });
   app.onError((thrown, context) => {
     const error = asAwsError(thrown);
     if (error.status >= 500) parts.log.error({ err: thrown, path: context.req.path }, "AWS request failed");

@@ -86,11 +86,6 @@ export async function answerTo(parts: AwsInvokeParts, call: Call, signal: AbortS
   }
 }
 
-/** What the answer says of itself: the lambda shape marks the document of an error that it caught. */
-export function isErrorDocument({ headers }: Answer): boolean {
-  return headers.some((text, at) => at % 2 === 0 && text.toLowerCase() === "x-tsfn-lambda-error");
-}
-
 interface Outcome {
   readonly failed: boolean;
   readonly payload: Uint8Array;
@@ -101,7 +96,7 @@ async function outcomeOf(parts: AwsInvokeParts, call: Call, signal: AbortSignal)
     const answer = await answerTo(parts, call, signal);
     const payload = await collect(answer.body);
     if (payload === null) return failure(responseTooLarge(maxAnswerBytes));
-    return { failed: isErrorDocument(answer), payload };
+    return { failed: false, payload };
   } catch (thrown) {
     const { requestId } = call.options;
     const error = functionErrorOf(thrown, { requestId, timeoutMs: call.version.manifest.limits.timeoutMs });

@@ -8,7 +8,7 @@ import { AwsError } from "./aws-error.ts";
 import { eventStreamType, type InvokeComplete, invokeComplete, payloadChunks } from "./event-stream.ts";
 import { functionErrorOf } from "./function-error.ts";
 import { type FunctionReference, latest } from "./function-reference.ts";
-import { type AwsInvokeParts, answerTo, type Call, isErrorDocument, openCall, tailOf } from "./invoke.ts";
+import { type AwsInvokeParts, answerTo, type Call, openCall, tailOf } from "./invoke.ts";
 
 /** @throws AwsError, TsfnError: what is no fault of the function */
 export async function invokeStreaming(
@@ -53,7 +53,6 @@ async function* messagesOf(
 }
 
 async function* bodyMessages(call: Call, answer: Answer): AsyncGenerator<Uint8Array, InvokeComplete> {
-  if (isErrorDocument(answer)) return await documentedFailure(answer);
   try {
     for await (const chunk of chunksOf(answer)) yield* payloadChunks(chunk);
     return {};
@@ -64,19 +63,10 @@ async function* bodyMessages(call: Call, answer: Answer): AsyncGenerator<Uint8Ar
   }
 }
 
-/** The lambda shape answers with a document when the function threw before it wrote. */
-async function documentedFailure(answer: Answer): Promise<InvokeComplete> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of chunksOf(answer)) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString();
-  const { errorType } = JSON.parse(text);
-  return { ErrorCode: String(errorType), ErrorDetails: text };
-}
-
 function failureOf(thrown: unknown, { options, version }: Call): InvokeComplete | null {
   const { timeoutMs } = version.manifest.limits;
   const error = functionErrorOf(thrown, { requestId: options.requestId, timeoutMs });
-  return error === null ? null : { ErrorCode: error.errorType, ErrorDetails: error.errorMessage };
+  return error === null ? null : { ErrorCode: error.errorType, ErrorDetails: JSON.stringify(error) };
 }
 
 function chunksOf({ body }: Answer): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {

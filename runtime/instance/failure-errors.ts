@@ -30,7 +30,10 @@ function problemOf(failure: Failure): Problem {
 export function callError({ function: name, number }: FunctionVersion, failure: Failure): TsfnError {
   const fields = { function: name, version: number };
   if (failure.kind === "threw") {
-    return new TsfnError("FUNCTION_ERROR", `${name}@${number} threw an error while answering`, fields);
+    return new TsfnError("FUNCTION_ERROR", `${name}@${number} threw an error while answering`, {
+      ...fields,
+      thrown: failure,
+    });
   }
   const message = `The answer of ${name}@${number} cannot be sent: ${failure.message}`;
   return new TsfnError("FUNCTION_BAD_RESPONSE", message, fields);

@@ -12,11 +12,11 @@ export interface RemoteDaemon extends TestDaemon {
   readonly token: string;
 }
 
-export async function openRemoteDaemon(t: Owner): Promise<RemoteDaemon> {
+export async function openRemoteDaemon(t: Owner, flags: Readonly<Record<string, string>> = {}): Promise<RemoteDaemon> {
   const token = randomBytes(32).toString("base64");
   const file = join(temporaryDirectory(t), "token");
   writeFileSync(file, `${token}\n`);
-  const daemon = await openTestDaemon(t, { adminListen: "127.0.0.1:0", adminTokenSha256: file });
+  const daemon = await openTestDaemon(t, { ...flags, adminListen: "127.0.0.1:0", adminTokenSha256: file });
   const { adminUrl } = (await daemon.admin("GET", "/v1/info")).json as { adminUrl: string };
   return { ...daemon, adminUrl, token };
 }

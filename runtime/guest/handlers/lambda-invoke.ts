@@ -2,7 +2,6 @@
 // returns leaves as JSON. Such a call is known by headers that no client of a public listener can set.
 
 import { Buffer } from "node:buffer";
-import { failureOf } from "../failure.ts";
 import { headerOf } from "./flat-headers.ts";
 import type { IncomingCall, ResponseLike } from "./handler.ts";
 
@@ -31,12 +30,4 @@ export async function payloadOf({ body }: IncomingCall): Promise<unknown> {
 
 export function payloadAnswer(result: unknown): ResponseLike {
   return Response.json(result ?? null);
-}
-
-/** What the caller gets of an error, as https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html; logged too. */
-export function errorAnswer(thrown: unknown): ResponseLike {
-  const { name, message, stack } = failureOf(thrown);
-  console.error(stack);
-  const document = { errorType: name, errorMessage: message, trace: stack.split("\n") };
-  return Response.json(document, { headers: { "x-tsfn-lambda-error": "1" } });
 }

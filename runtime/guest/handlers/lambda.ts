@@ -3,7 +3,7 @@
 
 import type { Handler, IncomingCall, ResponseLike } from "./handler.ts";
 import { answerOf, eventOf } from "./lambda-event.ts";
-import { errorAnswer, type InvokeApiCall, invokeApiCall, payloadAnswer, payloadOf } from "./lambda-invoke.ts";
+import { type InvokeApiCall, invokeApiCall, payloadAnswer, payloadOf } from "./lambda-invoke.ts";
 import { isStreamed, ResponseStream } from "./lambda-stream.ts";
 import { type Callee, LoadError, property } from "./module.ts";
 
@@ -41,11 +41,7 @@ export function lambdaEnvironment(env: Readonly<Record<string, string>>): Readon
 async function answerWhole(handler: Callee, call: IncomingCall): Promise<ResponseLike> {
   const api = invokeApiCall(call);
   if (api === null) return answerOf(await handler(await eventFor(call), contextFor(call, null)));
-  try {
-    return payloadAnswer(await handler(await payloadOf(call), contextFor(call, api)));
-  } catch (thrown) {
-    return errorAnswer(thrown);
-  }
+  return payloadAnswer(await handler(await payloadOf(call), contextFor(call, api)));
 }
 
 async function answerStreaming(handler: Callee, call: IncomingCall): Promise<ResponseLike> {
@@ -66,7 +62,7 @@ async function answerStreaming(handler: Callee, call: IncomingCall): Promise<Res
   };
   // It may go on after its answer.
   call.context.waitUntil(run());
-  return await (api === null ? stream.answer : stream.answer.catch(errorAnswer));
+  return await stream.answer;
 }
 
 function eventFor(call: IncomingCall) {

@@ -2,6 +2,7 @@
 
 import { Readable } from "node:stream";
 import test from "ava";
+import type { TsfnError } from "../../../runtime/errors.ts";
 import { bodyOf, startFunction, textOf, until } from "../../support/live-function.ts";
 
 const echo = `export const handler = async (event, context) => ({ event, context: { ...context, left: context.getRemainingTimeInMillis() } });`;
@@ -194,9 +195,8 @@ test("an invocation of the Invoke API is its event, and an error is a document w
   const answer = JSON.parse(await textOf(await invoke({ n: 1 })));
   t.deepEqual(answer, { event: { n: 1 }, invokedFunctionArn: arn, clientContext: { custom: { a: 1 } } });
   t.is(await textOf(await invoke({ nothing: true })), "null");
-  const failed = await invoke({ fail: true });
-  t.true(failed.headers.includes("x-tsfn-lambda-error"));
-  const { errorType, errorMessage, trace } = JSON.parse(await textOf(failed));
-  t.deepEqual([errorType, errorMessage, trace[0]], ["RangeError", "no such thing", "RangeError: no such thing"]);
+  const thrown = { name: "RangeError", message: "no such thing" };
+  const failed = await t.throwsAsync<TsfnError>(invoke({ fail: true }), { code: "FUNCTION_ERROR" });
+  t.like(failed?.fields.thrown ?? {}, thrown);
   await until(() => lines.some(({ msg }) => msg.startsWith("RangeError: no such thing")));
 });
