@@ -46,7 +46,9 @@ export async function invoke(parts: InvokeParts, exchange: Exchange, route: Func
   }
   trace?.ended(outcome, answer);
   if (bodyLimitBytes !== undefined) parts.calls.ended(route.name, outcome, now() - exchange.acceptedAtMs);
-  if (!(await discardRest(exchange.request, bodyLimitBytes ?? 2 ** 20, discardMs))) exchange.request.socket.destroy();
+  const { request } = exchange;
+  if (request.complete) return;
+  if (!(await discardRest(request, bodyLimitBytes ?? 2 ** 20, discardMs))) request.socket.destroy();
 }
 
 function tracedCall({ requestId, request, acceptedAtMs }: Exchange, { name: functionName }: FunctionRoute): TracedCall {
@@ -71,7 +73,9 @@ function toInvocation(
     limitName: `limits.body of ${route.name}`,
     onOverflow: exchange.abort,
   });
-  exchange.signal.addEventListener("abort", () => body?.destroy(reasonOf(exchange.signal)), { once: true });
+  if (body !== null) {
+    exchange.signal.addEventListener("abort", () => body.destroy(reasonOf(exchange.signal)), { once: true });
+  }
   const headers = functionHeaders(request, { requestId, authority, prefix: route.prefix, traceparent });
   return {
     requestId,

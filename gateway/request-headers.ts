@@ -22,7 +22,9 @@ const hopByHop: ReadonlySet<string> = new Set([
 /** Written by the gateway alone; a client's own would be a claim nobody checked. */
 const rebuilt: ReadonlySet<string> = new Set(["forwarded", "x-request-id", "traceparent", "expect"]);
 
-const reservedPrefixes = ["x-tsfn-", "x-forwarded-"];
+function isReserved(name: string): boolean {
+  return name.startsWith("x-") && (name.startsWith("x-tsfn-") || name.startsWith("x-forwarded-"));
+}
 
 /** Host as the client named it, with its port. @throws TsfnError REQUEST_MALFORMED */
 export function authorityOf(request: IncomingMessage): string {
@@ -63,8 +65,7 @@ export function functionHeaders(
   const headers: string[] = [];
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = (raw[at] ?? "").toLowerCase();
-    if (hopByHop.has(name) || rebuilt.has(name) || named.has(name)) continue;
-    if (reservedPrefixes.some((prefix) => name.startsWith(prefix))) continue;
+    if (hopByHop.has(name) || rebuilt.has(name) || named.has(name) || isReserved(name)) continue;
     if (name === "tracestate" && continued === undefined) continue;
     headers.push(name, raw[at + 1] ?? "");
   }

@@ -9,7 +9,8 @@ export const maxLineLength = 65_536;
 /** Gathers the lines of one stream of output. */
 export class LineSplitter {
   readonly #onLine: (line: string) => void;
-  readonly #decoder = new StringDecoder("utf8");
+  /** null until bytes come: most streams of output stay silent, and most pieces are text. */
+  #decoder: StringDecoder | null = null;
   #partial = "";
   #isCut = false;
 
@@ -18,7 +19,7 @@ export class LineSplitter {
   }
 
   push(piece: string | Buffer): void {
-    const text = typeof piece === "string" ? piece : this.#decoder.write(piece);
+    const text = typeof piece === "string" ? piece : this.#decode(piece);
     let start = this.#isCut ? text.indexOf("\n") + 1 : 0;
     if (this.#isCut && start === 0) return;
     this.#isCut = false;
@@ -42,9 +43,14 @@ export class LineSplitter {
 
   /** Nothing follows: what there is of a line is a line. */
   end(): void {
-    const rest = this.#partial + this.#decoder.end();
+    const rest = this.#partial + (this.#decoder?.end() ?? "");
     this.#partial = "";
     if (rest !== "") this.#line(rest);
+  }
+
+  #decode(piece: Buffer): string {
+    this.#decoder ??= new StringDecoder("utf8");
+    return this.#decoder.write(piece);
   }
 
   #line(line: string): void {
