@@ -130,6 +130,8 @@ export interface Fork {
   readonly mode: "function" | "runtime";
   readonly sandbox: Sandbox;
   readonly process: ForkedProcess;
+  /** `now()` when there was a zygote and a sandbox, and the warden was asked. */
+  readonly askedAtMs: number;
   /** The function is loaded, and a clone of this zygote has served before: its word that it is ready is not awaited. */
   readonly isProven: boolean;
   /** The clone said that it is ready. */

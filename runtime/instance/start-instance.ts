@@ -55,8 +55,7 @@ async function execInstance(options: StartOptions, startedAtMs: number): Promise
 async function adoptFork(options: StartOptions, startedAtMs: number, fork: Fork): Promise<StartedInstance> {
   const { version, id } = options;
   const { mode, sandbox, process } = fork;
-  const forkMs = Object.values(process.spans).reduce((sum: number, us: number) => sum + us, 0) / 1_000;
-  const sandboxMs = Math.max(0, now() - startedAtMs - forkMs);
+  const sandboxMs = fork.askedAtMs - startedAtMs;
   const observer = tellingOfFirst(options.observer, () => fork.served());
   const instance = instanceOf({ ...options, observer }, { sandbox, process, startedAtMs });
   let loadMs = 0;

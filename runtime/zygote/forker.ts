@@ -12,6 +12,7 @@ import {
   type ZygoteRole,
 } from "../instance/index.ts";
 import type { SandboxPool } from "../sandbox/index.ts";
+import { now } from "../trace.ts";
 import type { Zygote } from "./zygote.ts";
 import type { Zygotes } from "./zygotes.ts";
 
@@ -127,6 +128,7 @@ export class ZygoteForker implements VersionForker {
   async #fork(zygote: Zygote, { version, layers }: ForkOrder): Promise<Fork> {
     const { hostname, limits } = sandboxFor(version, "", layers);
     const { sandbox, settled } = await this.#parts.sandboxes.take(limits);
+    const askedAtMs = now();
     try {
       const process = await zygote.fork(sandbox, { hostname, layers, limits });
       const mode = zygote.role;
@@ -134,7 +136,15 @@ export class ZygoteForker implements VersionForker {
       const proven = () => {
         zygote.isProven = true;
       };
-      return { mode, sandbox, process, isProven, proven, served: () => zygote.learnFrom(sandbox, this.#parts.fault) };
+      return {
+        mode,
+        sandbox,
+        process,
+        askedAtMs,
+        isProven,
+        proven,
+        served: () => zygote.learnFrom(sandbox, this.#parts.fault),
+      };
     } catch (thrown) {
       await sandbox.destroy().catch(this.#parts.fault);
       throw thrown;

@@ -29,6 +29,8 @@ test("no request, failure or end makes the sanitizers speak", async (t) => {
   const zygote = await startZygote(warden);
   const clones = await Promise.all(Array.from({ length: 10 }, () => zygote.fork()));
   await clones[0]?.sandbox.resetLayer();
+  t.true(((await clones[0]?.sandbox.shareWorkingSet()) ?? 0) > 0);
+  await (await zygote.fork()).sandbox.destroy();
   clones[1]?.tell("exit");
   await clones[1]?.process.exited;
   await Promise.all(clones.slice(0, 5).map(({ sandbox }) => sandbox.destroy()));
