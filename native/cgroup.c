@@ -62,10 +62,15 @@ static int create_in(const struct cgroup_tree *tree, const char *name, const str
                     : cgroup_v1_limits_set(dir, tree->controllers, limits, f);
 }
 
-int cgroup_create(const struct cgroups *c, const char *name, const struct cgroup_limits *limits,
-                  struct failure *f) {
+bool cgroup_has(const struct cgroups *c, int i, enum cgroup_kind kind) {
+    if (kind == CGROUP_OF_DAEMON) return c->trees[i].v2;
+    return kind == CGROUP_OF_PROGRAM || c->trees[i].controllers != 0;
+}
+
+int cgroup_create(const struct cgroups *c, const char *name, enum cgroup_kind kind,
+                  const struct cgroup_limits *limits, struct failure *f) {
     for (int i = 0; i < c->count; i++)
-        if ((limits != NULL || c->trees[i].v2) && create_in(&c->trees[i], name, limits, f) < 0) return -1;
+        if (cgroup_has(c, i, kind) && create_in(&c->trees[i], name, limits, f) < 0) return -1;
     return 0;
 }
 
@@ -73,6 +78,7 @@ int cgroup_limits_set(const struct cgroups *c, const char *name, const struct cg
                       struct failure *f) {
     for (int i = 0; i < c->count; i++) {
         const struct cgroup_tree *tree = &c->trees[i];
+        if (tree->controllers == 0) continue;
         cleanup_fd int dir = open_group(tree, name);
         if (dir < 0) return fail(f, "open cgroup", "%s/…/%s", tree->mount, name);
         if ((tree->v2 ? cgroup_v2_limits_set(dir, tree->controllers, limits, f)

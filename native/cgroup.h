@@ -64,9 +64,13 @@ int cgroup_clear(const char *path, struct failure *f);
 
 /* `name` is a sandbox's id, or CGROUP_DAEMON: tsfnd's own group, so that a restart after a crash finds it. */
 #define CGROUP_DAEMON "_tsfnd"
-/* limits may be NULL: then the group is made in the v2 tree only. */
-int cgroup_create(const struct cgroups *c, const char *name, const struct cgroup_limits *limits,
-                  struct failure *f);
+/* Who will be in a group: a clone stays out of a tree that controls nothing (cgroup_open_doors), tsfnd has no
+ * limits and is in the v2 tree only, so that it is found. */
+enum cgroup_kind { CGROUP_OF_PROGRAM, CGROUP_OF_CLONE, CGROUP_OF_DAEMON };
+/* limits may be NULL for tsfnd's. */
+int cgroup_create(const struct cgroups *c, const char *name, enum cgroup_kind kind,
+                  const struct cgroup_limits *limits, struct failure *f);
+bool cgroup_has(const struct cgroups *c, int i, enum cgroup_kind kind);
 int cgroup_limits_set(const struct cgroups *c, const char *name, const struct cgroup_limits *limits,
                       struct failure *f);
 /* For CLONE_INTO_CGROUP; -1 with errno, ENOENT if there is no v2 tree. */

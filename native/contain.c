@@ -103,11 +103,15 @@ static int make_namespaces(const struct containment *c, const struct sandbox_spe
     return result;
 }
 
+enum cgroup_kind contain_groups(const struct sandbox_spec *spec) {
+    return spec->layer_count == 0 ? CGROUP_OF_CLONE : CGROUP_OF_PROGRAM;
+}
+
 int contain_create(const struct containment *c, const struct sandbox_spec *spec,
                    const struct sandbox_uids *uids, struct namespaces *ns, int *layer, struct failure *f) {
     cleanup_root struct root root = ROOT_NONE;
     struct root_plan plan = plan_root(spec, uids);
-    if (cgroup_create(&c->cgroups, spec->id, &spec->limits, f) < 0) return -1;
+    if (cgroup_create(&c->cgroups, spec->id, contain_groups(spec), &spec->limits, f) < 0) return -1;
     if (spec->layer_count == 0) {
         if (root_placeholder(&c->mounts, &root, f) < 0) return -1;
     } else if (root_build(&c->mounts, &plan, ROOT_PROC_SEED, &root, f) < 0) {

@@ -36,6 +36,8 @@ struct sandbox_uids {
 };
 struct sandbox_uids contain_uids(const struct containment *c, uint8_t kind, unsigned slot);
 
+enum cgroup_kind contain_groups(const struct sandbox_spec *spec);
+
 /* Makes a sandbox with no process in it. *layer is set to its writable layer (struct root) if it has one.
  * Blocks for its one or two milliseconds. On failure no namespace and no mount is left, but the control
  * groups may be. */

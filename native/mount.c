@@ -88,6 +88,7 @@ int mounts_make(struct mounts *m, const char *data_dir, const char *program, str
         make_devices(m->dev, f) < 0)
         return -1;
     /* Opened in the new namespace: only its own mounts may be layers of an overlay made in it. */
+    m->detached = root_can_be_detached();
     m->layers = open(layers, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (m->layers < 0) return fail(f, "open layers", "%s", layers);
     m->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);

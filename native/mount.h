@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -12,6 +13,7 @@
 struct mounts {
     int layers;           /* directory of the layers */
     char build[PATH_MAX]; /* mount point on which one root at a time is built */
+    bool detached;        /* or on none, where the kernel can */
     char dev[PATH_MAX];   /* mount of the device nodes that all sandboxes share, read-only */
     int proc;             /* directory /proc of the host */
     int home;             /* the warden's own mount namespace */
@@ -43,6 +45,8 @@ enum root_proc { ROOT_PROC_SEED, ROOT_PROC_KEEP };
  * until pid 1 puts its own there; otherwise without. */
 int root_build(const struct mounts *m, const struct root_plan *plan, enum root_proc proc, struct root *root,
                struct failure *f);
+/* Whether the kernel makes an overlay on a tmpfs that is mounted nowhere, as it does since Linux 6.15. */
+bool root_can_be_detached(void);
 /* For a sandbox whose layers are not known yet: an empty directory. Only root->overlay is set. */
 int root_placeholder(const struct mounts *m, struct root *root, struct failure *f);
 /* In the maker, in the sandbox's namespaces: makes it the root and lets go of everything else. */

@@ -131,18 +131,32 @@ static int build_on(const struct mounts *m, const struct root_plan *plan, int tm
     return 0;
 }
 
+bool root_can_be_detached(void) {
+    const struct root_plan least = {.disk_bytes = 65536, .disk_inodes = SEED_INODES};
+    struct failure f;
+    char lower[32];
+    cleanup_fd int tmpfs = make_tmpfs(&least, &f);
+    if (tmpfs < 0 || mkdirat(tmpfs, "lower", 0700) < 0 || mkdirat(tmpfs, "upper", 0700) < 0 ||
+        mkdirat(tmpfs, "work", 0700) < 0)
+        return false;
+    snprintf(lower, sizeof lower, "%d/lower", tmpfs);
+    cleanup_fd int overlay = make_overlay(lower, tmpfs, &f);
+    cleanup_fd int bind = sys_open_tree(tmpfs, "lower", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    return overlay >= 0 && bind >= 0;
+}
+
 int root_build(const struct mounts *m, const struct root_plan *plan, enum root_proc proc, struct root *root,
                struct failure *f) {
     *root = ROOT_NONE;
     cleanup_fd int tmpfs = make_tmpfs(plan, f);
     if (tmpfs < 0) return -1;
-    /* An overlay takes its directories only from a mount of the caller's namespace, so it is attached a
-     * while. */
-    if (sys_move_mount(tmpfs, AT_FDCWD, m->build) < 0)
+    /* An overlay of an older kernel takes its directories only from a mount of the caller's namespace, so it
+     * is attached a while. Taking it off again waits for every cpu (synchronize_rcu_expedited). */
+    if (!m->detached && sys_move_mount(tmpfs, AT_FDCWD, m->build) < 0)
         return fail(f, "make the writable layer", "%s", m->build);
     int result = build_on(m, plan, tmpfs, root, f);
     int saved = errno;
-    if (sys_umount(m->build) < 0 && result == 0)
+    if (!m->detached && sys_umount(m->build) < 0 && result == 0)
         return fail(f, "make the writable layer", "detach %s", m->build);
     errno = saved;
     if (result < 0) return -1;

@@ -95,24 +95,20 @@ static int watch_oom(struct warden *w, struct sandbox *s, struct failure *f) {
     return s->oom.fd < 0 ? 0 : loop_watch(w->loop, &s->oom, EPOLLIN, f);
 }
 
-/* A clone stays out of a tree that controls nothing (cgroup_open_doors). */
-static bool joins(const struct cgroups *c, const struct sandbox *s, int i) {
-    return s->spec.layer_count > 0 || c->trees[i].controllers != 0;
-}
-
 static void reply_created(struct warden *w, const struct sandbox *s, struct owed owed) {
     const struct cgroups *cgroups = &w->containment.cgroups;
     cleanup_writer struct writer body = {0};
     char path[256];
+    enum cgroup_kind kind = contain_groups(&s->spec);
     uint16_t joined = 0;
     for (int i = 0; i < cgroups->count; i++)
-        joined = (uint16_t)(joined + joins(cgroups, s, i));
+        joined = (uint16_t)(joined + cgroup_has(cgroups, i, kind));
     write_u32(&body, sandbox_uids(w, s).base);
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         write_u64(&body, s->ns.inodes[i]);
     write_u16(&body, joined);
     for (int i = 0; cgroup_path(cgroups, i, s->spec.id, path, sizeof path) != NULL; i++)
-        if (joins(cgroups, s, i)) write_string(&body, path);
+        if (cgroup_has(cgroups, i, kind)) write_string(&body, path);
     control_reply(w, owed.verb, owed.request, &body);
 }
 

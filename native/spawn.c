@@ -73,7 +73,7 @@ int spawn_tsfnd(struct warden *w, int theirs[2], struct failure *f) {
     const struct cgroups *cgroups = &w->containment.cgroups;
     int status[2];
     pid_t warden = getpid();
-    if (cgroup_create(cgroups, CGROUP_DAEMON, NULL, f) < 0) return -1;
+    if (cgroup_create(cgroups, CGROUP_DAEMON, CGROUP_OF_DAEMON, NULL, f) < 0) return -1;
     if (pipe2(status, O_CLOEXEC) < 0) return fail(f, "start tsfnd", "pipe2");
     cleanup_fd int reader = status[0], writer = status[1];
     cleanup_fd int cgroup = cgroup_open_v2(cgroups, CGROUP_DAEMON);
