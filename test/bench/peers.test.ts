@@ -62,11 +62,12 @@ test.serial("a VM that is restored answers like the one that was saved", async (
   }
 });
 
-test.serial("workerd answers the same, each time from a new process", async (t) => {
+test.serial("workerd answers the same, each time from a new process without a namespace of its own", async (t) => {
   await using peers = new AsyncDisposableStack();
   const peer = await prepareWorkerd(peers, hello);
   const pids = [await called(peer, (pid) => pid), await called(peer, (pid) => pid)];
   t.is(new Set(pids).size, 2);
+  t.deepEqual(await called(peer, (pid) => isolationOf(pid).namespaces), []);
   const { url } = await startWorkerd(peers, hello);
   t.deepEqual(await (await fetch(url)).json(), { message: "Hello, world!" });
 });
