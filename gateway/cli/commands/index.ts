@@ -16,6 +16,7 @@ export interface CommandModule {
 }
 
 export const commands: readonly CommandEntry[] = [
+  { name: "init", summary: "make a directory with a function in it", load: () => import("./init.ts") },
   { name: "dev", summary: "run functions here and reload them on save", load: () => import("./dev.ts") },
   { name: "server", summary: "start, stop or look at the server", load: () => import("./server.ts") },
   { name: "deploy", summary: "bundle a directory and make it answer", load: () => import("./deploy.ts") },

@@ -1,0 +1,1 @@
+export { copyTemplate, isTemplate, type TemplateName, templates } from "./templates.ts";
