@@ -8,6 +8,7 @@ import { reportError } from "../report-error.ts";
 import { findInstallation, requireRoot } from "../server/index.ts";
 import { onSignals } from "../signals.ts";
 import { openFollower } from "./follow.ts";
+import { type KeyParts, listenForKeys } from "./keys.ts";
 import { openReloader, type Reloader } from "./reload.ts";
 import { type DevServer, openDevServer, requireFreePort } from "./server.ts";
 import { watchReloader } from "./watch.ts";
@@ -37,7 +38,7 @@ export async function runDev({ dirs, settings, output }: DevOptions): Promise<nu
     // The first build needs no server, and takes about as long as its start.
     for (const reloader of reloaders) reloader.prebuild();
     server = await openDevServer(settings, installation);
-    const serving = serve(server, reloaders, output, over.signal);
+    const serving = serve(server, { reloaders, output, signal: over.signal, end: interrupt });
     await Promise.race([interrupted, serving, server.lost]);
   } finally {
     over.abort();
@@ -47,13 +48,10 @@ export async function runDev({ dirs, settings, output }: DevOptions): Promise<nu
   return signals.first === "SIGINT" ? 130 : 0;
 }
 
+type ServeParts = Omit<KeyParts, "client">;
+
 /** Never resolves: it is over when the signal aborts. */
-async function serve(
-  server: DevServer,
-  reloaders: readonly Reloader[],
-  output: Output,
-  signal: AbortSignal,
-): Promise<never> {
+async function serve(server: DevServer, { reloaders, output, signal, end }: ServeParts): Promise<never> {
   await server.ready;
   const follower = openFollower(server.client, output, signal);
   const deploy = async (reloader: Reloader, sinceMs: number): Promise<void> => {
@@ -71,6 +69,7 @@ async function serve(
   );
   const broken = reloaders.filter(({ deployed }) => deployed === null).length;
   output.note(broken === 0 ? "Waiting for changes; Ctrl-C ends it." : "Mend it and save; Ctrl-C ends it.");
+  listenForKeys({ client: server.client, reloaders, output, end, signal });
   return await new Promise<never>(() => {});
 }
 
