@@ -24,7 +24,7 @@ export function serveAdmin(server: Server, parts: AdminServerParts, guard: Guard
       void api(request, response);
       return;
     }
-    const exchange = parts.exchanges.open(request, response, awaitsContinue);
+    const exchange = parts.exchanges.open(request, response, { awaitsContinue });
     if (route instanceof TsfnError) void sendProblem(exchange, route);
     else void invoke(parts, exchange, route);
   };

@@ -110,7 +110,7 @@ function badHead({ version }: Answer, why: string, cause?: unknown): TsfnError {
 }
 
 /** The function's headers without what belongs to the connection, what the gateway writes, and lengths it may lie about. */
-function clientHeaders(headers: readonly string[]): string[] {
+export function clientHeaders(headers: readonly string[]): string[] {
   const named = connectionOptions(headers);
   const kept: string[] = [];
   for (let at = 0; at + 1 < headers.length; at += 2) {

@@ -15,12 +15,19 @@ export interface Exchange {
   readonly acceptedAtMs: number;
   /** The client sends its body only after `welcomeBody`. */
   readonly awaitsContinue: boolean;
+  /** It asks to speak WebSocket on this connection (upgrade.ts). */
+  readonly upgrade: boolean;
   /** Aborts when the client leaves or the server gives up; `reason` is a TsfnError. */
   readonly signal: AbortSignal;
   /** The first reason wins. */
   abort(reason: TsfnError): void;
   /** Answers 100 Continue to a client that waits for it. */
   welcomeBody(): void;
+}
+
+export interface OpenOptions {
+  readonly awaitsContinue?: boolean;
+  readonly upgrade?: boolean;
 }
 
 export class Exchanges {
@@ -37,7 +44,11 @@ export class Exchanges {
     return this.#open.size;
   }
 
-  open(request: IncomingMessage, response: ServerResponse, awaitsContinue = false): Exchange {
+  open(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { awaitsContinue = false, upgrade = false }: OpenOptions = {},
+  ): Exchange {
     const controller = new AbortController();
     let waits = awaitsContinue;
     const exchange: Exchange = {
@@ -48,6 +59,7 @@ export class Exchanges {
       get awaitsContinue() {
         return waits;
       },
+      upgrade,
       signal: controller.signal,
       abort: (reason) => controller.abort(reason),
       welcomeBody: () => {

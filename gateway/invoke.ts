@@ -13,6 +13,7 @@ import { discardRest, openRequestBody } from "./request-body.ts";
 import { authorityOf, checkTransferEncoding, functionHeaders } from "./request-headers.ts";
 import { type FunctionRoute, functionNotFound } from "./routes.ts";
 import type { CallTracing, TracedCall } from "./tracing.ts";
+import { carryUpgraded, upgradedBody } from "./upgrade.ts";
 
 export interface InvokeParts {
   readonly runtime: Pick<Runtime, "current" | "invoke">;
@@ -36,7 +37,8 @@ export async function invoke(parts: InvokeParts, exchange: Exchange, route: Func
     const invocation = toInvocation(parts, exchange, route, bodyLimitBytes, trace?.traceparent);
     exchange.welcomeBody();
     answer = await parts.runtime.invoke(invocation);
-    await sendAnswer(exchange, answer);
+    if (answer.status === 101) await carryUpgraded(exchange, answer);
+    else await sendAnswer(exchange, answer);
     outcome = answer.status;
   } catch (thrown) {
     const error = whatEndedIt(exchange, thrown);
@@ -47,7 +49,7 @@ export async function invoke(parts: InvokeParts, exchange: Exchange, route: Func
   trace?.ended(outcome, answer);
   if (bodyLimitBytes !== undefined) parts.calls.ended(route.name, outcome, now() - exchange.acceptedAtMs);
   const { request } = exchange;
-  if (request.complete) return;
+  if (request.complete || exchange.upgrade) return;
   if (!(await discardRest(request, bodyLimitBytes ?? 2 ** 20, discardMs))) request.socket.destroy();
 }
 
@@ -68,15 +70,17 @@ function toInvocation(
   const authority = authorityOf(request);
   if (exchanges.refusal !== null) throw exchanges.refusal;
   if (bodyLimitBytes === undefined) throw functionNotFound(route.name);
-  const body = openRequestBody(request, {
+  const bounds = {
     limitBytes: bodyLimitBytes,
     limitName: `limits.body of ${route.name}`,
     onOverflow: exchange.abort,
-  });
+  };
+  const body = exchange.upgrade ? upgradedBody(exchange, bounds) : openRequestBody(request, bounds);
   if (body !== null) {
     exchange.signal.addEventListener("abort", () => body.destroy(reasonOf(exchange.signal)), { once: true });
   }
   const headers = functionHeaders(request, { requestId, authority, prefix: route.prefix, traceparent });
+  if (exchange.upgrade) headers.push("upgrade", "websocket");
   return {
     requestId,
     functionName: route.name,

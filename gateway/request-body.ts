@@ -21,6 +21,11 @@ export function openRequestBody(request: IncomingMessage, bounds: BodyBounds): R
   return new RequestBody(request, bounds);
 }
 
+/** The same bounds for a body that is no request's own. */
+export function boundedBody(source: Readable, bounds: BodyBounds): Readable {
+  return new RequestBody(source, bounds);
+}
+
 export function hasBody(request: IncomingMessage): boolean {
   if (request.headers["transfer-encoding"] !== undefined) return true;
   return Number(request.headers["content-length"] ?? 0) > 0;
@@ -50,12 +55,12 @@ export async function discardRest(request: IncomingMessage, maxBytes: number, ma
 }
 
 class RequestBody extends Readable {
-  readonly #request: IncomingMessage;
+  readonly #request: Readable;
   readonly #bounds: BodyBounds;
   #receivedBytes = 0;
   #started = false;
 
-  constructor(request: IncomingMessage, bounds: BodyBounds) {
+  constructor(request: Readable, bounds: BodyBounds) {
     super({ highWaterMark: request.readableHighWaterMark });
     this.#request = request;
     this.#bounds = bounds;

@@ -1,17 +1,18 @@
 // The public listener: strict HTTP/1.1 on one address. It parses, bounds and routes; answering a call is invoke.ts.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Address } from "../runtime/config.ts";
 import { asTsfnError, isErrno, TsfnError } from "../runtime/errors.ts";
 import { sendProblem } from "./answer.ts";
-import type { Exchange, Exchanges } from "./exchanges.ts";
+import type { Exchange, Exchanges, OpenOptions } from "./exchanges.ts";
 import { type InvokeParts, invoke } from "./invoke.ts";
 import { discardRest } from "./request-body.ts";
 import { authorityOf } from "./request-headers.ts";
 import { parseTarget, publicRoute, shown } from "./routes.ts";
 import { problemBytes } from "./status.ts";
+import { isWebSocketUpgrade, openUpgrade } from "./upgrade.ts";
 
 export interface Listener {
   /** `http://127.0.0.1:8080`, with the port the kernel chose. */
@@ -43,12 +44,15 @@ export async function openPublicListener(
   parts: InvokeParts,
   limits: ListenerLimits = defaultLimits,
 ): Promise<Listener> {
-  const server = createStrictServer(limits);
-  const accept = (request: IncomingMessage, response: ServerResponse, awaitsContinue = false): void => {
-    void answer(parts, parts.exchanges.open(request, response, awaitsContinue));
+  const server = createStrictServer(limits, { shouldUpgradeCallback: isWebSocketUpgrade });
+  const accept = (request: IncomingMessage, response: ServerResponse, options?: OpenOptions): void => {
+    void answer(parts, parts.exchanges.open(request, response, options));
   };
-  server.on("request", accept);
-  server.on("checkContinue", (request, response) => accept(request, response, true));
+  server.on("request", (request, response) => accept(request, response));
+  server.on("checkContinue", (request, response) => accept(request, response, { awaitsContinue: true }));
+  server.on("upgrade", (request, socket, head) => {
+    void answer(parts, openUpgrade(parts.exchanges, request, socket, head));
+  });
   server.on("checkExpectation", (request, response) => {
     const exchange = parts.exchanges.open(request, response);
     void refuse(
@@ -80,8 +84,12 @@ export async function listenOn(server: Server, address: Address, flag: string): 
 }
 
 /** Options that the admin socket shares: what a stranger may send is bounded before any code of ours sees it. */
-export function createStrictServer(limits: ListenerLimits): Server {
+export function createStrictServer(
+  limits: ListenerLimits,
+  options: Pick<ServerOptions, "shouldUpgradeCallback"> = {},
+): Server {
   const server = createServer({
+    ...options,
     headersTimeout: limits.headersTimeoutMs,
     // A body may take as long as its function's deadline allows; every other body is discarded with a bound.
     requestTimeout: 0,

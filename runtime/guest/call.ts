@@ -11,13 +11,13 @@ import {
   limits,
   toDaemon,
 } from "../wire/index.ts";
-import { badResponse, failureOf } from "./failure.ts";
+import { BadResponse, badResponse, failureOf } from "./failure.ts";
 import type { Handler, IncomingCall, ResponseLike } from "./handlers/index.ts";
 import { knownTextOf } from "./known-response.ts";
 import { Printer, printers } from "./output.ts";
 import type { ExecutionContext } from "./public.ts";
 import { RequestBody } from "./request-body.ts";
-import { asResponse, BadResponse, headOf, ResponseBody } from "./response.ts";
+import { asResponse, headOf, ResponseBody } from "./response.ts";
 
 /** What all calls of a process share. */
 export interface CallSite {
@@ -99,7 +99,7 @@ export class Call {
   async #answer(): Promise<void> {
     const { writer } = this.#site;
     const response = asResponse(await this.#site.handler.answer(this.#incoming()));
-    const head = headOf(response, this.#invoke.method);
+    const head = headOf(response, this.#invoke);
     const { signal } = this.#abort;
     if (signal.aborted) {
       dismiss(response, signal.reason);

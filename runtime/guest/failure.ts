@@ -7,6 +7,11 @@ import { type Failure, limits } from "../wire/index.ts";
 
 const ownUrl = import.meta.url;
 
+/** What came back cannot be sent; the message says why and what was wanted. */
+export class BadResponse extends Error {
+  override readonly name = "BadResponse";
+}
+
 export function failureOf(thrown: unknown): Failure {
   if (!isErrorLike(thrown)) return failure("threw", "Error", `a value that is no Error: ${describe(thrown)}`);
   const name = text(thrown.name, "Error");

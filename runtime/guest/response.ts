@@ -1,13 +1,8 @@
 // A function's Response on its way out: the head is checked, the body is sent as the credit of tsfnd allows.
 
-import { limits, problemOfHead, type ResponseHead, SendWindow } from "../wire/index.ts";
-import { describe } from "./failure.ts";
-import type { ResponseLike } from "./handlers/index.ts";
-
-/** What came back cannot be sent; the message says why and what was wanted. */
-export class BadResponse extends Error {
-  override readonly name = "BadResponse";
-}
+import { type Invoke, limits, problemOfHead, type ResponseHead, SendWindow } from "../wire/index.ts";
+import { BadResponse, describe } from "./failure.ts";
+import { headerOf, type ResponseLike } from "./handlers/index.ts";
 
 /** @throws BadResponse */
 export function asResponse(value: unknown): ResponseLike {
@@ -18,14 +13,18 @@ export function asResponse(value: unknown): ResponseLike {
   return value;
 }
 
+/** What of the request decides what may be answered. */
+type Asked = Pick<Invoke, "method" | "headers">;
+
 /** @throws BadResponse */
-export function headOf(response: ResponseLike, method: string): ResponseHead {
+export function headOf(response: ResponseLike, { method, headers: asked }: Asked): ResponseHead {
   const { status } = response;
   const headers: string[] = [];
   for (const [name, value] of response.headers) headers.push(String(name).toLowerCase(), String(value));
   const bodyless = method === "HEAD" || status === 204 || status === 205 || status === 304;
   const head = { status, headers, hasBody: response.body !== null && !bodyless };
-  const problem = problemOfHead(head);
+  const isUnasked = status === 101 && headerOf(asked, "upgrade") === undefined;
+  const problem = isUnasked ? "its status is 101, and the client asked for no upgrade" : problemOfHead(head);
   if (problem !== null) throw new BadResponse(`the function returned a Response that cannot be sent: ${problem}`);
   return head;
 }

@@ -57,6 +57,7 @@ export class Exchange {
   #expects: "head" | "body" | "settled" = "head";
   #end: "ok" | TsfnError | null = null;
   #cancelled = false;
+  #isUpgraded = false;
   #isOver = false;
   #tookMs = 0;
 
@@ -122,6 +123,11 @@ export class Exchange {
     return this.#end instanceof TsfnError ? this.#end.code : this.#end;
   }
 
+  /** It carries another protocol by now, for as long as both sides want. */
+  get isUpgraded(): boolean {
+    return this.#isUpgraded;
+  }
+
   get cancelled(): boolean {
     return this.#cancelled;
   }
@@ -168,6 +174,7 @@ export class Exchange {
 
   #receiveAnswer(payload: Buffer): void {
     const { head, body } = decodeAnswer(payload);
+    if (head.status === 101) throw new ProtocolError("101 came with all of its body");
     this.#expects = "settled";
     this.#end ??= "ok";
     this.#answer(head, head.hasBody ? body : null);
@@ -175,12 +182,20 @@ export class Exchange {
 
   #receiveHead(payload: Buffer): void {
     const head = decodeResponseHead(payload);
+    if (head.status === 101) this.#upgrade();
     this.#answerBody = head.hasBody ? this.#startAnswer() : null;
     this.#expects = head.hasBody ? "body" : "settled";
     if (!head.hasBody) this.#end ??= "ok";
     this.#answer(head, this.#answerBody?.stream ?? null);
     // It had ended before: nobody will read this body, but its frames are still counted.
     if (this.#end instanceof TsfnError) this.#answerBody?.fail(this.#end);
+  }
+
+  /** @throws ProtocolError when the client asked for no upgrade */
+  #upgrade(): void {
+    const asks = this.invocation.headers.some((text, at) => at % 2 === 0 && text === "upgrade");
+    if (!asks) throw new ProtocolError(`101 came for invocation ${this.number}, which asks for no upgrade`);
+    this.#isUpgraded = true;
   }
 
   #answer({ status, headers }: ResponseHead, body: Answer["body"]): void {

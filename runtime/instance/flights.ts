@@ -106,6 +106,11 @@ export class Flights {
     this.#ahead?.takeBack();
   }
 
+  /** A WebSocket could keep a version alive that answers nobody else any more. */
+  endUpgraded(error: TsfnError): void {
+    for (const exchange of this.#exchanges) if (exchange.isUpgraded) exchange.cancel(error, "shutdown");
+  }
+
   /** The guest has forgotten those taken back. False when it was not asked to. */
   revoked(): boolean {
     return this.#ahead?.revoked() ?? false;

@@ -142,6 +142,7 @@ export class LiveInstance implements Instance {
   retire(): Promise<void> {
     if (this.#state === "ready") {
       this.#takeNoMore();
+      this.#flights.endUpgraded(this.#error("SHUTTING_DOWN", `${this.#what} is being retired`));
       if (this.inFlight === 0 && this.layer.running === null) this.#letGo();
     }
     return this.#gone;

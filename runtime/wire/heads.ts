@@ -64,7 +64,11 @@ const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Why a head must not go to a client, or null. The guest asks before it sends, tsfnd after it received. */
 export function problemOfHead(head: ResponseHead): string | null {
   const { status, headers } = head;
-  if (!Number.isInteger(status) || status < 200 || status > 599) return `the status is ${status}; wanted 200 to 599`;
+  // 101 answers a request for an upgrade alone; the body is then the bytes of the other protocol.
+  const isUpgrade = status === 101 && head.hasBody && headers.includes("upgrade");
+  if (!isUpgrade && (!Number.isInteger(status) || status < 200 || status > 599)) {
+    return `the status is ${status}; wanted 200 to 599`;
+  }
   if (headers.length > 2 * limits.maxHeaders) {
     return `there are ${headers.length / 2} headers; wanted at most ${limits.maxHeaders}`;
   }

@@ -2,8 +2,7 @@
 // returns as an answer. https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 
 import { Buffer } from "node:buffer";
-import { describe } from "../failure.ts";
-import { BadResponse } from "../response.ts";
+import { BadResponse, describe } from "../failure.ts";
 import { pairsOf } from "./flat-headers.ts";
 import type { IncomingCall, ResponseLike } from "./handler.ts";
 
