@@ -3,15 +3,20 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { ExportedHandler } from "tsfn";
 
-export default {
-  fetch: (_request, _env, { signal }) =>
-    new Response(ReadableStream.from(events(signal)), { headers: { "content-type": "text/event-stream" } }),
-} satisfies ExportedHandler;
+const most = 20;
+const encoder = new TextEncoder();
 
-async function* events(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder();
-  for (let count = 1; count <= 20 && !signal.aborted; count += 1) {
-    yield encoder.encode(`data: ${JSON.stringify({ count, at: new Date() })}\n\n`);
-    await pause(1_000);
-  }
-}
+export default {
+  fetch(_request, _env, ctx) {
+    let count = 0;
+    const events = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        if (count > 0) await pause(1_000, undefined, { signal: ctx.signal });
+        count += 1;
+        controller.enqueue(encoder.encode(`data: ${JSON.stringify({ count, at: new Date() })}\n\n`));
+        if (count === most) controller.close();
+      },
+    });
+    return new Response(events, { headers: { "content-type": "text/event-stream" } });
+  },
+} satisfies ExportedHandler;
