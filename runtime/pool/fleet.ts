@@ -46,6 +46,7 @@ export class Fleet {
   #estimates: Estimates;
   /** Where the last invocation went, or an instance that has finished one since and has more to do. */
   #latest: LiveSlot | undefined;
+  #freedAtMs = Number.NEGATIVE_INFINITY;
   #usedAtMs = Number.NEGATIVE_INFINITY;
   #phase: "open" | "closing" | "closed" = "open";
 
@@ -138,7 +139,7 @@ export class Fleet {
 
   #settled(slot: Slot, report: InvocationReport): void {
     slot.inFlight -= 1;
-    slot.progressAtMs = now();
+    slot.progressAtMs = this.#freedAtMs = now();
     this.#crashLoop.succeeded();
     this.#estimates = afterInvocation(this.#estimates, report);
     const { outcome, cold, durationMs } = report;
@@ -223,8 +224,7 @@ export class Fleet {
     if (slot.phase === "leaving") return;
     this.#leaving(slot);
     if (!slot.used && now() - slot.startedAtMs < maxBackoffMs) {
-      const who = `${this.#parts.version.function}@${this.#parts.version.number}`;
-      this.#crashed(slot, new TsfnError("FUNCTION_CRASHED", `${who} ended before anything was asked of it`));
+      this.#crashed(slot, new TsfnError("FUNCTION_CRASHED", `${slot.id} ended before anything was asked of it`));
     }
     this.reconsider();
   }
@@ -243,6 +243,7 @@ export class Fleet {
       ...this.#view(),
       ...this.#estimates,
       waiting: this.#demand.waiting(),
+      freedMs: now() - this.#freedAtMs,
       held: this.#slots.size,
       concurrency,
       singleUse: this.#isSingleUse,

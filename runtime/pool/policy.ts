@@ -10,6 +10,8 @@ export interface PoolView {
   readonly busyMs: readonly number[];
   /** For each instance that has finished its work and is getting a fresh writable layer: for how long. */
   readonly resettingMs: readonly number[];
+  /** Since the last invocation of the version that ended; infinite before the first. */
+  readonly freedMs: number;
   /** Every instance that is not gone yet: starting, taking invocations, or finishing. */
   readonly held: number;
   /** Invocations one instance runs at the same time. */
@@ -98,12 +100,25 @@ export function smooth(mean: number | null, sample: number): number {
 function startsForLine(view: PoolView): number {
   // None of them has been used, so none will be free again.
   if (view.singleUse) return Math.max(0, view.waiting + view.spare - view.busyMs.length);
-  const serviceMs = Math.max(view.serviceMs ?? view.startMs, 0.01);
-  // Whoever has worked longer than usual is expected to take that long again.
-  const perMs = view.busyMs.reduce((sum, ms) => sum + view.concurrency / Math.max(serviceMs, ms), 0);
+  const rate = ratePerMs(view);
   // The first round of these is over when the layer is there, however long the invocations themselves take.
   const fresh = view.resettingMs.reduce((sum, ms) => sum + Math.min(1, view.startMs / Math.max(resetMs, ms)), 0);
-  const left = view.waiting - fresh * view.concurrency - perMs * view.startMs;
-  const roundsOfAStart = Math.max(1, view.startMs / serviceMs);
-  return left <= 0 ? 0 : Math.ceil(left / (view.concurrency * roundsOfAStart));
+  const left = view.waiting - fresh * view.concurrency - rate.all * view.startMs;
+  return left <= 0 ? 0 : Math.ceil(left / Math.max(view.concurrency, rate.one * view.startMs));
+}
+
+/** When events come at random, no more than this many are missed by chance in 19 of 20 times. */
+const missedByChance = 3;
+
+/** Invocations that may be expected to end per millisecond: in all the instances there are, and in one that would be new. */
+function ratePerMs(view: PoolView): { readonly all: number; readonly one: number } {
+  const { busyMs, concurrency } = view;
+  const serviceMs = Math.max(view.serviceMs ?? view.startMs, 0.01);
+  // Whoever has worked longer than usual is expected to take that long again.
+  const all = busyMs.reduce((sum, ms) => sum + concurrency / Math.max(serviceMs, ms), 0);
+  // So are they together: one alone may have been unlucky, but when many work and none of them has ended for long, what
+  // runs now takes longer than what the usual was learned from.
+  const silentMs = busyMs.length === 0 ? 0 : Math.min(view.freedMs, Math.max(...busyMs));
+  const most = missedByChance / silentMs;
+  return { all: Math.min(all, most), one: Math.min(concurrency / serviceMs, most) };
 }

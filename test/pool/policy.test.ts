@@ -17,6 +17,7 @@ const quiet: PoolView = {
   starting: 0,
   busyMs: [],
   resettingMs: [],
+  freedMs: Number.POSITIVE_INFINITY,
   held: 0,
   concurrency: 1,
   singleUse: false,
@@ -35,6 +36,7 @@ const views: fc.Arbitrary<PoolView> = fc
     starting: fc.nat(50),
     busyMs: fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { maxLength: 50 }),
     resettingMs: fc.array(fc.double({ min: 0, max: 1e4, noNaN: true }), { maxLength: 10 }),
+    freedMs: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.double({ min: 0, max: 1e6, noNaN: true })),
     leaving: fc.nat(20),
     concurrency: fc.integer({ min: 1, max: 1_000 }),
     singleUse: fc.boolean(),
@@ -105,6 +107,13 @@ test("an invocation that runs far longer than usual is not counted on", (t) => {
   const view = { ...quiet, serviceMs: 1, startMs: 100, held: 1, waiting: 1 };
   t.is(startsWanted({ ...view, busyMs: [50] }), 0);
   t.is(startsWanted({ ...view, busyMs: [200] }), 1);
+});
+
+test("a burst of calls that keep their instances gets an instance for the last one too", (t) => {
+  const many = Array.from({ length: 95 }, (_, index) => index * 5);
+  const view = { ...quiet, serviceMs: 20, startMs: 20, busyMs: many, held: 95 };
+  for (const waiting of [1, 5, 12]) t.is(startsWanted({ ...view, waiting }), waiting);
+  t.is(startsWanted({ ...view, waiting: 5, freedMs: 1 }), 0, "one has just ended: others will");
 });
 
 test("an instance that is getting a fresh layer is waited for, however long its invocations take", (t) => {
