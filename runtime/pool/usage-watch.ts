@@ -19,7 +19,7 @@ export interface UsageWatchParts {
   readonly freshLayer: FreshLayer;
   /** Once for every invocation that settled, at most `readingDelayMs` later. */
   readonly report: (report: InvocationReport, usage: InvocationUsage) => void;
-  /** The layer holds this many inodes that the guest did not tell of. Nothing is in flight. */
+  /** The layer held this many inodes that the guest did not tell of, while nothing was in flight. */
   readonly hidden: (inodes: number) => void;
   readonly fault: (thrown: unknown) => void;
 }
@@ -45,7 +45,7 @@ export class UsageWatch {
 
   settled(report: InvocationReport): void {
     this.#pending.push(report);
-    this.#timer ??= setTimeout(() => void this.read(), readingDelayMs).unref();
+    this.#readLater();
   }
 
   /** Whether an instance that is idle right now should be read before it goes on. */
@@ -67,23 +67,29 @@ export class UsageWatch {
   /** The process is gone: its last reports. */
   gone({ cpuUs, memoryPeakBytes }: ExitReport): void {
     this.#stopTimer();
-    this.#share(cpuUs, memoryPeakBytes);
+    this.#share(this.#pending.splice(0), cpuUs, memoryPeakBytes);
   }
 
   async #read(): Promise<void> {
     const { instance, freshLayer } = this.#parts;
     if (instance.state === "dead") return;
     const before = idleMark(instance);
-    const { diskInodes } = instance.sandbox.describe().limits;
-    const [usage, fresh] = await Promise.all([usageOf(instance), freshLayer.freeInodes(diskInodes)]);
+    // What settles from now on may not be in the figures that come.
+    const count = this.#pending.length;
+    const usage = await usageOf(instance);
     if (usage === null) return;
-    this.#share(usage.cpuUs, usage.memoryPeakBytes);
+    const isIdle = before !== null && idleMark(instance) === before;
+    // What an invocation in flight has used is its own to report.
+    if (count > 0 || isIdle) this.#share(this.#pending.splice(0, count), usage.cpuUs, usage.memoryPeakBytes);
+    if (this.#pending.length > 0) this.#readLater();
     // Only a layer that nobody had a reason to write to meanwhile can be compared.
-    if (fresh !== null && before !== null && idleMark(instance) === before) this.#compare(usage.layerFreeInodes, fresh);
+    if (!isIdle) return;
+    const { swaps } = instance.layer;
+    const fresh = await freshLayer.freeInodes(instance.sandbox.describe().limits.diskInodes);
+    if (fresh !== null) this.#compare(usage.layerFreeInodes, fresh, swaps);
   }
 
-  #share(cpuUs: number, maxMemoryBytes: number): void {
-    const reports = this.#pending.splice(0);
+  #share(reports: readonly InvocationReport[], cpuUs: number, maxMemoryBytes: number): void {
     const usedUs = Math.max(0, cpuUs - this.#cpuUs);
     this.#cpuUs = Math.max(this.#cpuUs, cpuUs);
     const totalMs = reports.reduce((sum, { durationMs }) => sum + durationMs, 0);
@@ -93,14 +99,17 @@ export class UsageWatch {
     }
   }
 
-  #compare(freeInodes: number, fresh: number): void {
+  #compare(freeInodes: number, fresh: number, swaps: number): void {
     this.#comparedAtMs = now();
-    const { instance, mode, hidden } = this.#parts;
-    const { swaps } = instance.layer;
+    const { mode, hidden } = this.#parts;
     // What it wrote while loading belongs to its first layer, unless it was loaded before the fork.
     const isFirst = swaps === 0 && mode !== "function";
     if (this.#clean?.swaps !== swaps) this.#clean = { swaps, freeInodes: isFirst ? freeInodes : fresh };
     if (freeInodes < this.#clean.freeInodes) hidden(this.#clean.freeInodes - freeInodes);
+  }
+
+  #readLater(): void {
+    this.#timer ??= setTimeout(() => void this.read(), readingDelayMs).unref();
   }
 
   #stopTimer(): void {
