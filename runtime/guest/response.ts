@@ -24,7 +24,7 @@ export function headOf(response: ResponseLike, { method, headers: asked }: Asked
   const bodyless = method === "HEAD" || status === 204 || status === 205 || status === 304;
   const head = { status, headers, hasBody: response.body !== null && !bodyless };
   const isUnasked = status === 101 && headerOf(asked, "upgrade") === undefined;
-  const problem = isUnasked ? "its status is 101, and the client asked for no upgrade" : problemOfHead(head);
+  const problem = isUnasked ? "the status is 101, and the client asked for no upgrade" : problemOfHead(head);
   if (problem !== null) throw new BadResponse(`the function returned a Response that cannot be sent: ${problem}`);
   return head;
 }

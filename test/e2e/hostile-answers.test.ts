@@ -57,7 +57,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, readonly (number
     high: [500],
     crlf: [200],
     noise: [500],
-    upgrade: [500],
+    upgrade: [502],
     longer: ["broken", 500],
     nobody: [204],
   },
