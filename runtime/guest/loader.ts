@@ -13,8 +13,10 @@ import {
   watchPort,
 } from "./handlers/index.ts";
 
+const importAsIs = (url: string): Promise<unknown> => import(url);
+
 /** @throws whatever the module throws, or an Error that says which export is wanted. */
-export async function loadHandler(init: Init): Promise<Handler> {
+export async function loadHandler(init: Init, importModule = importAsIs): Promise<Handler> {
   const { entry, handler: wanted } = init;
   if (wanted === "lambda") describeLambda(init);
   offerStreaming();
@@ -24,7 +26,7 @@ export async function loadHandler(init: Init): Promise<Handler> {
   const framework = watchFramework();
   let handler: Handler | null = null;
   try {
-    const module: unknown = await import(pathToFileURL(resolve(entry)).href);
+    const module: unknown = await importModule(pathToFileURL(resolve(entry)).href);
     handler = await chooseHandler(module, wanted, { port, listening, framework, env });
   } finally {
     // A server may close and listen again; for the others a port is a port.

@@ -4,6 +4,7 @@
 
 import { decodeInit, encode, FrameWriter, type Init, toDaemon, toGuest } from "../wire/index.ts";
 import { standBy } from "./clone.ts";
+import { importCompiled } from "./compile-ahead.ts";
 import { DescriptorSink, readFrame } from "./descriptor-sink.ts";
 import { failureOf } from "./failure.ts";
 import { offerForkHooks } from "./fork-hooks.ts";
@@ -47,7 +48,7 @@ async function main(): Promise<void> {
   layer.renew();
   const leftovers = watchLeftovers(native.isBusy);
   const startedAtMs = performance.now();
-  const handler = loadsFunction ? await loadHandler(init) : null;
+  const handler = loadsFunction ? await loadHandler(init, importCompiled) : null;
   const loadMs = performance.now() - startedAtMs;
   const unforkable = [...(await leftovers()), ...(layer.isDirty() ? ["files it wrote"] : [])];
   outside.end();
