@@ -90,14 +90,23 @@ async function startDaemon(
   const socket = `unix://${join(place, "docker.sock")}`;
   const log = join(place, "dockerd.log");
   const daemon = ["dockerd", "--host", socket, "--data-root", join(place, "data"), "--exec-root", join(place, "run")];
-  const alone = ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"];
-  const rest = ["--pidfile", join(place, "pid"), "--cgroup-parent", `/${group}`];
+  const alone = [
+    "--pidfile",
+    join(place, "pid"),
+    "--bridge=none",
+    "--iptables=false",
+    "--ip6tables=false",
+    "--ip-forward=false",
+    "--ip-masq=false",
+  ];
+  // With systemd's driver a parent would have to be one of its slices.
+  const groups = ["--exec-opt", "native.cgroupdriver=cgroupfs", "--cgroup-parent", `/${group}`];
   const file = openSync(log, "w");
   // In a mount namespace of its own, whatever it mounts ends with it, and what it writes to the host's directories as well.
   const apart = `for at in /run /etc/docker; do mount -t tmpfs tmpfs "$at" || exit; done; exec "$@"`;
   const child = spawn(
     "unshare",
-    ["--mount", "--propagation", "private", "sh", "-c", apart, "sh", ...daemon, ...alone, ...rest],
+    ["--mount", "--propagation", "private", "sh", "-c", apart, "sh", ...daemon, ...alone, ...groups],
     { stdio: ["ignore", file, file] },
   );
   closeSync(file);

@@ -12,8 +12,7 @@ import { measurePlain, totalWith } from "./memory.ts";
 const patienceMs = 1_000;
 const holdMs = 100_000;
 const most = 1_500;
-/** So many tell how many will fit. */
-const probe = 50;
+const probes = [25, 50] as const;
 
 export async function runCapacity({ quick, owner }: ScenarioOptions): Promise<Report> {
   const budgetMib = quick ? 512 : 4_096;
@@ -63,12 +62,14 @@ interface Filled {
   readonly usedMib: number;
 }
 
-/** The memory is measured when they are there; what is over the budget or under it counts by the mean of an instance. */
+/** Two sizes tell what one more takes, and so how many will fit; counted is when those are there. */
 async function fill(tsfn: Tsfn, budgetMib: number): Promise<Filled> {
-  const fits = (count: number, mib: number) => Math.min(most, Math.floor((count * budgetMib) / mib));
-  const expected = fits(probe, await totalMibWith(tsfn, probe));
+  const [fewMib, moreMib] = [await totalMibWith(tsfn, probes[0]), await totalMibWith(tsfn, probes[1])];
+  const eachMib = (moreMib - fewMib) / (probes[1] - probes[0]);
+  const expected = Math.min(most, probes[1] + Math.floor((budgetMib - moreMib) / eachMib));
   const usedMib = await totalMibWith(tsfn, expected);
-  return { fitting: Math.min(expected, fits(expected, usedMib)), usedMib };
+  const over = Math.max(0, Math.ceil((usedMib - budgetMib) / eachMib));
+  return { fitting: expected - over, usedMib };
 }
 
 async function totalMibWith(tsfn: Tsfn, size: number): Promise<number> {
