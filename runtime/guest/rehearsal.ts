@@ -1,6 +1,7 @@
 // Before the first fork the zygote does what its clones will do, several times: the same steps in the same order, on a
 // stream of its own, with a handler of the guest's. What V8 and Node compile, allocate and look up at the first time is
 // then there, and every clone shares it. The function's own handler is never called by this.
+// Why, and what it brings: docs/decisions/0010-what-a-clone-runs.md.
 
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
