@@ -9,6 +9,11 @@ import { limits } from "../wire/index.ts";
 /** How long the running invocation may take before those behind it are better off elsewhere. */
 export const patienceMs = 1;
 
+/** A timer of so few milliseconds is this much late on an idle machine. */
+const timerGrainMs = 1;
+/** Where tsfnd waits for a processor, an instance waits as well, and those it is sent may find no better one elsewhere. */
+const busyFactor = 4;
+
 export interface AheadLineParts<Sent> {
   readonly tickets: Tickets;
   /** Tells the guest to forget those that have not begun; it answers. */
@@ -81,14 +86,18 @@ export class AheadLine<Sent> {
   }
 
   #later(): NodeJS.Timeout {
+    const dueAtMs = now() + patienceMs;
     // What has arrived meanwhile is read first: a busy tsfnd must not take its own delay for the guest's.
-    return setTimeout(() => setImmediate(() => this.#look()), patienceMs).unref();
+    return setTimeout(() => setImmediate(() => this.#look(now() - dueAtMs)), patienceMs).unref();
   }
 
-  #look(): void {
+  /** `lateMs` late itself: as long as that, a machine with too much to do may have kept the guest from running. */
+  #look(lateMs: number): void {
     if (this.#timer === null) return;
     this.#timer = null;
-    if (this.#sent.length > 0 && now() - this.#parts.runningSinceMs() >= patienceMs) this.takeBack();
+    const runningMs = now() - this.#parts.runningSinceMs();
+    const isLong = runningMs >= patienceMs + busyFactor * Math.max(0, lateMs - timerGrainMs);
+    if (this.#sent.length > 0 && isLong) this.takeBack();
     if (this.#sent.length > 0) this.#timer = this.#later();
   }
 }

@@ -14,7 +14,16 @@ export interface Estimates {
 export const firstEstimates: Estimates = { serviceMs: null, tookMs: null, startMs: 100 };
 
 export function afterInvocation({ serviceMs, tookMs, startMs }: Estimates, report: InvocationReport): Estimates {
-  return { serviceMs: smooth(serviceMs, report.durationMs), tookMs: smooth(tookMs, report.tookMs), startMs };
+  return {
+    serviceMs: smooth(serviceMs, report.durationMs),
+    tookMs: report.tookMs > 0 ? smooth(tookMs, report.tookMs) : tookMs,
+    startMs,
+  };
+}
+
+/** What an invocation takes beyond its own time it waits for a processor, and in another instance it would wait as well. */
+export function forScaling({ serviceMs, tookMs, startMs }: Estimates) {
+  return { serviceMs: tookMs ?? serviceMs, startMs };
 }
 
 export function afterStart(estimates: Estimates, tookMs: number): Estimates {

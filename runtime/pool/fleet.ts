@@ -7,7 +7,7 @@ import { now } from "../trace.ts";
 import type { Budget, BudgetMember } from "./budget.ts";
 import { CrashLoop } from "./crash-loop.ts";
 import type { Demand } from "./demand.ts";
-import { afterInvocation, afterStart, type Estimates } from "./estimates.ts";
+import { afterInvocation, afterStart, type Estimates, forScaling } from "./estimates.ts";
 import { type SlotsView, viewOf } from "./fleet-view.ts";
 import { type LaunchParts, launch, type SlotOwner, slotFor } from "./launch.ts";
 import { maxBackoffMs, retireCount, spareInstances, startsWanted, usableOf } from "./policy.ts";
@@ -241,7 +241,7 @@ export class Fleet {
     const { concurrency, scaling } = this.#parts.version.manifest;
     return startsWanted({
       ...this.#view(),
-      ...this.#estimates,
+      ...forScaling(this.#estimates),
       waiting: this.#demand.waiting(),
       freedMs: now() - this.#freedAtMs,
       held: this.#slots.size,
