@@ -6,6 +6,7 @@ import {
   backoffMs,
   isHopeless,
   maxBackoffMs,
+  mostAhead,
   type PoolView,
   retireCount,
   smooth,
@@ -27,6 +28,18 @@ const quiet: PoolView = {
   serviceMs: null,
   startMs: 100,
 };
+
+test("nobody is sent ahead behind what is not short, or has run for long already", (t) => {
+  t.is(mostAhead(0.6, 0), 0);
+  t.is(mostAhead(0.01, 0.5), 0);
+  t.is(mostAhead(0.1, 0), 5);
+  t.is(mostAhead(0, 0), 32, "a guest that says that it needs no time gets no more than a batch");
+  const property = fc.property(fc.double({ min: 0, max: 10, noNaN: true }), (tookMs) => {
+    const most = mostAhead(tookMs, 0);
+    t.true(Number.isInteger(most) && most * tookMs <= 0.5, `${most} of ${tookMs} ms`);
+  });
+  t.notThrows(() => fc.assert(property));
+});
 
 const busy = (count: number, ms: number): number[] => Array.from({ length: count }, () => ms);
 

@@ -43,6 +43,34 @@ test("first come, first served", async (t) => {
   );
 });
 
+test("those that come back stand before all others, in their order, and no bound refuses them", async (t) => {
+  const line = newLine({ maxWaiting: 1 });
+  const waiting = line.wait(newInvocation({ requestId: "c" }));
+  const answers = new Map<string, string | undefined>();
+  const returned = ["a", "b"].map((requestId) => ({
+    invocation: newInvocation({ requestId, heldBytes: 100 }),
+    resolve: (answer: Answer | Promise<Answer>) =>
+      void Promise.resolve(answer).then(({ headers }) => answers.set(requestId, headers[1])),
+    reject: (reason: unknown) => t.fail(String(reason)),
+  }));
+  line.rejoin(returned);
+  t.deepEqual([line.length, line.heldBytes], [3, 300]);
+  t.is(line.first?.invocation.requestId, "a");
+  t.deepEqual(
+    ["1", "2", "3"].map((id) => take(line, answerFor(id))),
+    ["a", "b", "c"],
+  );
+  t.is((await waiting).headers[1], "3");
+  t.deepEqual(
+    [...answers],
+    [
+      ["a", "1"],
+      ["b", "2"],
+    ],
+  );
+  t.deepEqual([line.length, line.heldBytes], [0, 0]);
+});
+
 test("one more than the line holds is refused with 429 and told when to come back", async (t) => {
   const line = newLine({ maxWaiting: 2 });
   const waiting = [line.wait(newInvocation()), line.wait(newInvocation())];
