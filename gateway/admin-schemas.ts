@@ -43,6 +43,7 @@ const manifest = z
     runtime: z.literal("node26"),
     handler: z.enum(["auto", "fetch", "lambda", "node", "server"]),
     env: z.record(z.string(), z.string()),
+    secrets: z.array(z.string()).readonly(),
     limits,
     concurrency: count,
     reuse: z.enum(["process", "never"]),
@@ -162,6 +163,14 @@ export const rolledBack = z
     url: z.string(),
   })
   .openapi("RolledBack");
+
+export const secretSummary = z
+  .object({
+    name: z.string(),
+    updatedAt: isoTime,
+    functions: z.array(z.string()).readonly().openapi({ description: "Whose live versions name it" }),
+  })
+  .openapi("Secret");
 
 export const logRecord = z
   .object({

@@ -7,6 +7,7 @@ import { asTsfnError, TsfnError } from "../runtime/errors.ts";
 import { type AdminEnv, addFunctionRoutes, type FunctionRoutesParts, invalidParameters } from "./admin-functions.ts";
 import { addLogRoutes } from "./admin-logs.ts";
 import { info } from "./admin-schemas.ts";
+import { addSecretRoutes } from "./admin-secrets.ts";
 import { addVersionRoutes } from "./admin-versions.ts";
 import { awsPath, awsRoutes } from "./aws/index.ts";
 import type { Exchanges } from "./exchanges.ts";
@@ -56,6 +57,7 @@ export function createAdmin(parts: AdminParts): OpenAPIHono<AdminEnv> {
   addFunctionRoutes(app, parts);
   addVersionRoutes(app, parts);
   addLogRoutes(app, parts);
+  addSecretRoutes(app, parts);
   const aws = awsRoutes(parts);
   app.all(awsPath, ({ req, env }) => aws.fetch(req.raw, env));
   const openFaas = openFaasRoutes({ ...parts, version: parts.info().version });

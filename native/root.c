@@ -30,7 +30,7 @@ static const struct seed {
     {"upper", 0755, OWNER_ROOT, false},         {"upper/dev", 0755, OWNER_ROOT, true},
     {"upper/proc", 0555, OWNER_ROOT, true},     {"upper/sys", 0555, OWNER_ROOT, true},
     {"upper/tmp", 01777, OWNER_ROOT, true},     {"upper/run", 0755, OWNER_ROOT, true},
-    {"upper/app", 0755, OWNER_FUNCTION, false},
+    {"upper/app", 0755, OWNER_FUNCTION, false}, {"upper/run/secrets", 0700, OWNER_FUNCTION, false},
 };
 /* Inodes that the seeds and the overlay's own bookkeeping take; a sandbox's limit counts what comes after. */
 #define SEED_INODES 16

@@ -13,6 +13,7 @@ import {
 import { TsfnError } from "./errors.ts";
 import type { Layer, LayerStore } from "./layers/index.ts";
 import type { Pools } from "./pool/index.ts";
+import type { SecretStore } from "./secrets/index.ts";
 import type { DeployResult } from "./surface.ts";
 import { endSpan, now } from "./trace.ts";
 import type { Turns } from "./turns.ts";
@@ -24,6 +25,7 @@ export interface DeployParts {
   readonly stagingDir: string;
   readonly pools: Pools;
   readonly forker: VersionForker;
+  readonly secrets: SecretStore;
   readonly turns: Turns;
   /** @throws TsfnError SHUTTING_DOWN */
   readonly assertOpen: () => void;
@@ -63,7 +65,9 @@ async function storeLayer({ store }: DeployParts, name: string, unpacked: Unpack
 
 async function publish(parts: DeployParts, name: string, stored: Stored): Promise<DeployResult> {
   parts.assertOpen();
-  const { catalog, pools, forker } = parts;
+  const { catalog, pools, forker, secrets } = parts;
+  // Said now, and not by every start.
+  secrets.values(stored.unpacked.manifest.secrets);
   const current = catalog.current(name);
   if (current !== undefined && isSame(current, stored))
     return toResult(current, stored, { unchanged: true, warmMs: 0, prefork: forker.describe(current) });

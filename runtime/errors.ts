@@ -57,6 +57,9 @@ export const catalogue = {
     "The module failed while loading",
     "Mend the source; the old version is still live",
   ),
+  SECRET_NOT_FOUND: entry(404, 3, false, "No such secret", "Make it with: tsfn secret put <name>"),
+  SECRET_INVALID: entry(400, 2, false, "The secret cannot be kept", "Give it a text of at most 32 KiB"),
+  SECRET_IN_USE: entry(409, 6, false, "The secret is in use", "Deploy its functions without it, or remove them"),
   DISK_FULL: entry(507, 1, true, "The disk is full", "Free some space under the data directory and try again"),
 
   // What the operator sees.

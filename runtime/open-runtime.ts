@@ -14,6 +14,7 @@ import { createObserverHub, type ObserverHub } from "./observer.ts";
 import { Budget, capacityOf, openFilesLimit, Pool, type PoolParts, Pools } from "./pool/index.ts";
 import { createRuntime } from "./runtime.ts";
 import { createSandboxPool, freshLayer, type SandboxFactory } from "./sandbox/index.ts";
+import { openSecretStore } from "./secrets/index.ts";
 import type { Runtime, RuntimeObserver } from "./surface.ts";
 import { now } from "./trace.ts";
 import { noForker, ZygoteForker, Zygotes } from "./zygote/index.ts";
@@ -45,11 +46,16 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
       throw thrown;
     },
   );
+  const secrets = await openSecretStore(dirs.state).catch(async (thrown: unknown) => {
+    await catalog.close();
+    throw thrown;
+  });
   const logs = openLogStore(dirs.logs, defaultLogLimits, (error) => hub.fault(asTsfnError(error)));
   const forker = sandboxes.canFork ? openForker(settings, sandboxes, hub) : noForker;
   const shared: Omit<PoolParts, "version" | "layers" | "estimates"> = {
     sandboxes,
     forker,
+    secrets: (names) => secrets.values(names),
     freshLayer: freshLayer(sandboxes, baseLayers),
     startInstance,
     startTimeoutMs,
@@ -63,7 +69,7 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
     (version) => forker.drop(version),
   );
   for (const version of catalog.list()) if (version.manifest.scaling.min > 0) pools.open(version);
-  return createRuntime({ catalog, store, stagingDir: dirs.staging, pools, forker, logs, hub, baseLayers });
+  return createRuntime({ catalog, store, stagingDir: dirs.staging, pools, forker, logs, hub, secrets, baseLayers });
 }
 
 function openForker(settings: RuntimeOptions["settings"], sandboxes: SandboxFactory, hub: ObserverHub): ZygoteForker {

@@ -14,6 +14,7 @@ import type { ObserverHub } from "./observer.ts";
 import type { Pools } from "./pool/index.ts";
 import { rollBack } from "./rollback.ts";
 import type { LayerDigest } from "./sandbox/index.ts";
+import type { SecretStore } from "./secrets/index.ts";
 import type { LogOptions, Runtime } from "./surface.ts";
 import { Turns } from "./turns.ts";
 import type { VersionForker } from "./zygote/index.ts";
@@ -26,6 +27,7 @@ export interface RuntimeParts {
   readonly forker: VersionForker;
   readonly logs: LogStore;
   readonly hub: ObserverHub;
+  readonly secrets: SecretStore;
   /** Topmost first; below the function's own layer. */
   readonly baseLayers: readonly LayerDigest[];
 }
@@ -34,7 +36,7 @@ export interface RuntimeParts {
 const closeTimeoutMs = 5_000;
 
 export function createRuntime(parts: RuntimeParts): Runtime {
-  const { catalog, pools, forker, logs, hub } = parts;
+  const { catalog, pools, forker, logs, hub, secrets } = parts;
   const turns = new Turns();
   const stopping = new TsfnError("SHUTTING_DOWN", "the server is shutting down", { retryAfterS: 5 });
   let isStopping = false;
@@ -79,6 +81,27 @@ export function createRuntime(parts: RuntimeParts): Runtime {
 
     async deleteAlias(name, alias) {
       return await turns.take(name, () => catalog.deleteAlias(existing(name).function, alias));
+    },
+
+    secrets: () => secrets.list().map((secret) => ({ ...secret, functions: usersOf(catalog, secret.name) })),
+
+    async putSecret(name, value) {
+      assertOpen();
+      await secrets.put(name, value);
+      // Those in flight finish with what they have.
+      for (const user of usersOf(catalog, name)) await this.restart(user, { zygote: false });
+    },
+
+    async deleteSecret(name) {
+      assertOpen();
+      const users = usersOf(catalog, name);
+      if (users.length > 0) {
+        throw new TsfnError(
+          "SECRET_IN_USE",
+          `${name} cannot be deleted: the live version of ${users.join(", ")} names it`,
+        );
+      }
+      await secrets.delete(name);
     },
 
     async deploy(name: string, packageStream: Readable) {
@@ -215,6 +238,10 @@ async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> 
   const timeout = sleep(timeoutMs, undefined, { signal: timer.signal }).catch(() => undefined);
   await Promise.race([work, timeout]);
   timer.abort();
+}
+
+function usersOf(catalog: Catalog, secret: string): string[] {
+  return catalog.list().flatMap(({ function: name, manifest }) => (manifest.secrets.includes(secret) ? [name] : []));
 }
 
 function notFound(name: string, version?: number): TsfnError {

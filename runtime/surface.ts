@@ -8,6 +8,7 @@ import type { StartReport } from "./instance/index.ts";
 import type { Answer, Invocation } from "./invocation.ts";
 import type { LogFilter, LogRecord } from "./logs/index.ts";
 import type { ExitReport, LayerDigest, SandboxDescription, SandboxUsage } from "./sandbox/index.ts";
+import type { SecretDescription } from "./secrets/index.ts";
 import type { StartDescription } from "./zygote/index.ts";
 
 export interface Runtime {
@@ -26,6 +27,14 @@ export interface Runtime {
   putAlias(alias: Alias): Promise<void>;
   /** False when there is none. @throws FUNCTION_NOT_FOUND */
   deleteAlias(name: string, alias: string): Promise<boolean>;
+  /** Names and times, never values; with the functions whose live version names each. */
+  secrets(): readonly SecretSummary[];
+  /**
+   * On disk when it resolves. Functions that name it get new instances with it. @throws SECRET_INVALID, DISK_FULL
+   */
+  putSecret(name: string, value: string): Promise<void>;
+  /** @throws SECRET_NOT_FOUND, SECRET_IN_USE while a live version names it */
+  deleteSecret(name: string): Promise<void>;
   /**
    * Stores, proves by starting it, and publishes a package made by `packFunction`. Acknowledged only when it is on
    * disk. On any failure the version that was live stays live.
@@ -67,6 +76,10 @@ export interface Runtime {
   drain(graceMs: number): Promise<void>;
   /** Kills what is left and closes the catalog and the logs. Idempotent. */
   close(): Promise<void>;
+}
+
+export interface SecretSummary extends SecretDescription {
+  readonly functions: readonly string[];
 }
 
 export interface DeployResult {

@@ -93,6 +93,7 @@ export const knownKeys: ReadonlyMap<string, readonly string[]> = new Map([
       "handler",
       "runtime",
       "env",
+      "secrets",
       "limits",
       "concurrency",
       "reuse",

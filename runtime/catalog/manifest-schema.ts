@@ -12,7 +12,6 @@ const second = 1_000;
 
 /** Keys and values that the design has and this release has not, with what to do meanwhile. */
 export const plannedKeys: ReadonlyMap<string, string> = new Map([
-  ["secrets", `"secrets" is not available in this release; pass plain values in "env"`],
   ["routes", `"routes" is not available in this release; the function answers under /function/<name>`],
 ]);
 export const plannedValues: ReadonlyMap<string, readonly string[]> = new Map([
@@ -24,6 +23,7 @@ export const plannedValues: ReadonlyMap<string, readonly string[]> = new Map([
 const reservedEnv = /^(TSFN_.*|K_SERVICE|K_REVISION|__proto__)$/;
 const maxEnvVariables = 200;
 const maxEnvBytes = 32 * kib;
+const maxSecrets = 64;
 export const wantedEnvName =
   "letters, digits and _, not starting with a digit, at most 128 characters, and none that tsfn sets";
 
@@ -69,6 +69,14 @@ const envSchema = z
     if (bytes > maxEnvBytes) context.addIssue(`at most ${maxEnvBytes} bytes of names and values, not ${bytes}`);
   });
 
+const secretsWanted = `a list of secrets' names: ["STRIPE_KEY"]`;
+const secretsSchema = z
+  .array(z.string({ error: wantedEnvName }).refine(isEnvName, { error: wantedEnvName }), { error: secretsWanted })
+  .max(maxSecrets, { error: `at most ${maxSecrets} names` })
+  .meta({ description: "secrets that become variables, and files under /run/secrets; tsfn secret put makes them" });
+const notInEnv = "a name that env does not set";
+const onlyOnce = "each name once";
+
 export const manifestSchema = z
   .strictObject(
     {
@@ -86,6 +94,7 @@ export const manifestSchema = z
       handler: oneOf(["auto", "fetch", "lambda", "node", "server"]).default("auto"),
       runtime: oneOf(["node26"]).default("node26"),
       env: envSchema.default({}),
+      secrets: secretsSchema.default([]),
       limits: limitsSchema,
       concurrency: whole("invocations one instance runs at the same time", 1, 1_000).default(1),
       reuse: oneOf(["process", "never"]).default("process"),
@@ -95,6 +104,13 @@ export const manifestSchema = z
     },
     object(`{ "name": "hello" }`),
   )
+  .superRefine(({ env, secrets }, context) => {
+    secrets.forEach((name, index) => {
+      if (Object.hasOwn(env, name)) context.addIssue({ code: "custom", path: ["secrets", index], message: notInEnv });
+      if (secrets.indexOf(name) < index)
+        context.addIssue({ code: "custom", path: ["secrets", index], message: onlyOnce });
+    });
+  })
   .superRefine(({ reuse, concurrency }, context) => {
     if (reuse !== "never" || concurrency === 1) return;
     context.addIssue({ code: "custom", path: ["concurrency"], message: `1, because "reuse" is "never"` });

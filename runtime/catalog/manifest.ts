@@ -117,6 +117,7 @@ function toManifest(name: string, data: z.output<typeof manifestSchema>): Manife
     runtime: data.runtime,
     handler: data.handler,
     env: { ...data.env },
+    secrets: [...data.secrets],
     limits: {
       memoryBytes: limits.memory,
       cpus: limits.cpus,

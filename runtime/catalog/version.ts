@@ -10,6 +10,8 @@ export interface Manifest {
   readonly runtime: "node26";
   readonly handler: "auto" | "fetch" | "lambda" | "node" | "server";
   readonly env: Readonly<Record<string, string>>;
+  /** Names of secrets, which become variables and files. */
+  readonly secrets: readonly string[];
   readonly limits: ManifestLimits;
   /** Invocations one instance runs at the same time. */
   readonly concurrency: number;

@@ -9,6 +9,7 @@ import type { Handler } from "./handlers/index.ts";
 import type { LayerWatch } from "./layer-watch.ts";
 import { loadHandler } from "./loader.ts";
 import { describeMachine } from "./machine.ts";
+import { installSecrets } from "./secrets.ts";
 import { Session } from "./session.ts";
 import { ticketsFd, ticketsOf } from "./tickets.ts";
 
@@ -62,9 +63,11 @@ export function standBy(parts: CloneParts): StandBy {
   function load(init: Init): void {
     describeMachine(init);
     const startedAtMs = performance.now();
-    loadHandler(init)
-      .then((loaded) => ready(loaded, init.env, performance.now() - startedAtMs))
-      .catch(fail);
+    const loadAll = async () => {
+      const env = installSecrets(init, layer);
+      ready(await loadHandler(init), env, performance.now() - startedAtMs);
+    };
+    loadAll().catch(fail);
   }
 
   function ready(loaded: Handler, env: Init["env"], loadMs: number): void {

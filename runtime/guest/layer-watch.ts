@@ -2,15 +2,17 @@
 // copy of a layer's file: each takes an inode of the layer's tmpfs; what takes none (chmod, a file made and removed again)
 // shows in the times of the directories that a function may write to. Why so: docs/decisions/0007-knowing-a-dirty-layer.md.
 
-import { statfsSync, statSync } from "node:fs";
+import { statfsSync, statSync, writeFileSync } from "node:fs";
 
 /** The directories that are the function's own from the start. */
-const ownDirectories = ["/app", "/tmp", "/dev/shm"];
+const ownDirectories = ["/app", "/tmp", "/dev/shm", "/run/secrets"];
 
 export interface LayerWatch {
   isDirty(): boolean;
   /** The layer is fresh: what it looks like now is clean. */
   renew(): void;
+  /** Writes these files now and into every fresh layer. By path. */
+  place(files: Readonly<Record<string, string>>): void;
   /** Goes to the working directory in the present root: a swap of the root leaves the process in the old one. */
   enter(): void;
 }
@@ -19,17 +21,28 @@ export function watchLayer(directories: readonly string[] = ownDirectories): Lay
   const home = process.cwd();
   const chdir = process.chdir.bind(process);
   let clean = "";
+  let placed: Readonly<Record<string, string>> = {};
+  const write = () => {
+    for (const [path, content] of Object.entries(placed)) writeFileSync(path, content, { mode: 0o400, flag: "wx" });
+  };
   return {
     isDirty: () => fingerprint(directories) !== clean,
     renew() {
       clean = fingerprint(directories);
     },
-    enter: () => chdir(home),
+    place(files) {
+      placed = files;
+      write();
+    },
+    enter() {
+      chdir(home);
+      write();
+    },
   };
 }
 
 /** For a process that serves no layer: as in tests. */
-export const noLayer: LayerWatch = { isDirty: () => false, renew: () => {}, enter: () => {} };
+export const noLayer: LayerWatch = { isDirty: () => false, renew: () => {}, place: () => {}, enter: () => {} };
 
 function fingerprint(directories: readonly string[]): string {
   let text = String(statfsSync("/").ffree);

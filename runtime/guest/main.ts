@@ -9,6 +9,7 @@ import { noLayer, watchLayer } from "./layer-watch.ts";
 import { loadHandler } from "./loader.ts";
 import { describeMachine } from "./machine.ts";
 import { captureOutput, Printer } from "./output.ts";
+import { installSecrets } from "./secrets.ts";
 import { Session } from "./session.ts";
 import { ticketsFd, ticketsOf } from "./tickets.ts";
 
@@ -16,10 +17,11 @@ const exit = process.exit.bind(process);
 const wire = new Socket({ fd: 3, readable: true, writable: true });
 const writer = new FrameWriter(wire);
 const outside = new Printer(writer, 0);
+// Outside of a sandbox, as in tests, the root is not this process's to watch.
+const layer = process.pid === 1 ? watchLayer() : noLayer;
 const session = new Session({
   writer,
-  // Outside of a sandbox, as in tests, the root is not this process's to watch.
-  layer: process.pid === 1 ? watchLayer() : noLayer,
+  layer,
   takeTicket: ticketsOf(ticketsFd),
   onInit: (init) => void start(init),
   onAdopt: () => exit(1), // It is nobody's clone.
@@ -40,8 +42,9 @@ async function start(init: Init): Promise<void> {
   process.setSourceMapsEnabled(true);
   const startedAtMs = performance.now();
   try {
+    const env = installSecrets(init, layer);
     const handler = await loadHandler(init);
-    session.serve({ writer, handler, env: init.env });
+    session.serve({ writer, handler, env });
     const loadMs = performance.now() - startedAtMs;
     writer.send(toDaemon.ready, 0, encode({ handler: handler.shape, loadMs, unforkable: [] }));
   } catch (thrown) {

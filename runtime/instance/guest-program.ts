@@ -59,7 +59,8 @@ export function zygoteSandboxFor(version: FunctionVersion, id: string, layers: r
   return { ...spec, kind: "zygote", limits: { ...limits, memoryBytes, cpus: 1, pids: Math.max(limits.pids, 64) } };
 }
 
-export function initFor(version: FunctionVersion, id: string): Init {
+/** @param secrets those that the manifest names, with their values */
+export function initFor(version: FunctionVersion, id: string, secrets: Init["secrets"]): Init {
   const { manifest } = version;
   const { memoryBytes, cpus, timeoutMs } = manifest.limits;
   return {
@@ -81,6 +82,7 @@ export function initFor(version: FunctionVersion, id: string): Init {
       K_SERVICE: version.function,
       K_REVISION: `${version.function}-${version.number}`,
     },
+    secrets,
     concurrency: manifest.concurrency,
     cpus,
     memoryBytes,
@@ -89,7 +91,7 @@ export function initFor(version: FunctionVersion, id: string): Init {
 
 /** What is the same for all clones of a zygote; each gets an Init of its own. */
 export function zygoteInit(version: FunctionVersion, id: string, role: ZygoteRole): Init {
-  const init = initFor(version, id);
+  const init = initFor(version, id, {});
   if (role === "runtime") return { ...init, function: "", entry: "", env: basicEnv };
   const { [instanceIdVariable]: _, ...env } = init.env;
   return { ...init, env };

@@ -17,6 +17,8 @@ export interface StartOptions {
   readonly layers: readonly LayerDigest[];
   readonly sandboxes: SandboxFactory;
   readonly forker: Forker;
+  /** The values of those secrets. @throws TsfnError SECRET_NOT_FOUND */
+  readonly secrets: (names: readonly string[]) => Readonly<Record<string, string>>;
   /** Hears log lines at once, and the rest only of an instance that became ready. */
   readonly observer: InstanceObserver;
   /** For loading the function, from the start of its process. */
@@ -31,11 +33,16 @@ export async function startInstance(options: StartOptions): Promise<StartedInsta
   const startedAtMs = now();
   const { version, layers, startTimeoutMs, observer, forker } = options;
   const log = observer.log.bind(observer);
+  const secrets = options.secrets(version.manifest.secrets);
   const fork = await forker.fork({ version, layers, startTimeoutMs, log });
-  return fork === null ? execInstance(options, startedAtMs) : adoptFork(options, startedAtMs, fork);
+  return fork === null ? execInstance(options, startedAtMs, secrets) : adoptFork(options, startedAtMs, fork, secrets);
 }
 
-async function execInstance(options: StartOptions, startedAtMs: number): Promise<StartedInstance> {
+async function execInstance(
+  options: StartOptions,
+  startedAtMs: number,
+  secrets: Init["secrets"],
+): Promise<StartedInstance> {
   const { version, id, layers, sandboxes } = options;
   const sandbox = await sandboxes.create(sandboxFor(version, id, layers));
   const processAtMs = now();
@@ -47,12 +54,17 @@ async function execInstance(options: StartOptions, startedAtMs: number): Promise
     throw thrown;
   }
   const instance = instanceOf(options, { sandbox, process, startedAtMs });
-  const loadMs = await load(instance, options, initFor(version, id));
+  const loadMs = await load(instance, options, initFor(version, id, secrets));
   const report = { mode: "none", sandboxMs: processAtMs - startedAtMs, ...split(now() - processAtMs, loadMs) } as const;
   return { instance, report: { ...report, spans: null } };
 }
 
-async function adoptFork(options: StartOptions, startedAtMs: number, fork: Fork): Promise<StartedInstance> {
+async function adoptFork(
+  options: StartOptions,
+  startedAtMs: number,
+  fork: Fork,
+  secrets: Init["secrets"],
+): Promise<StartedInstance> {
   const { version, id } = options;
   const { mode, sandbox, process } = fork;
   const sandboxMs = fork.askedAtMs - startedAtMs;
@@ -60,7 +72,7 @@ async function adoptFork(options: StartOptions, startedAtMs: number, fork: Fork)
   const instance = instanceOf({ ...options, observer }, { sandbox, process, startedAtMs });
   let loadMs = 0;
   if (fork.isProven) instance.trust();
-  else loadMs = await load(instance, options, mode === "function" ? null : initFor(version, id));
+  else loadMs = await load(instance, options, mode === "function" ? null : initFor(version, id, secrets));
   fork.proven();
   const report = { mode, sandboxMs, ...split(now() - startedAtMs - sandboxMs, loadMs), spans: process.spans };
   return { instance, report };

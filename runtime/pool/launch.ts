@@ -26,6 +26,7 @@ export interface LaunchParts {
   readonly layers: readonly LayerDigest[];
   readonly sandboxes: SandboxFactory;
   readonly forker: Forker;
+  readonly secrets: (names: readonly string[]) => Readonly<Record<string, string>>;
   readonly freshLayer: FreshLayer;
   readonly startInstance: StartInstance;
   readonly startTimeoutMs: number;
@@ -40,6 +41,7 @@ export type StartInstance = (options: {
   readonly layers: readonly LayerDigest[];
   readonly sandboxes: SandboxFactory;
   readonly forker: Forker;
+  readonly secrets: (names: readonly string[]) => Readonly<Record<string, string>>;
   readonly observer: InstanceObserver;
   readonly startTimeoutMs: number;
 }) => Promise<StartedInstance>;
@@ -85,9 +87,9 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
   };
 
   platform("platform.initStart", "info", undefined);
-  const { version, layers, sandboxes, forker, startTimeoutMs } = parts;
+  const { version, layers, sandboxes, forker, secrets, startTimeoutMs } = parts;
   try {
-    const options = { version, id: slot.id, layers, sandboxes, forker, observer, startTimeoutMs };
+    const options = { version, id: slot.id, layers, sandboxes, forker, secrets, observer, startTimeoutMs };
     const { instance, report } = await parts.startInstance(options);
     endSpan("init", slot.id, slot.startedAtMs);
     const { mode, sandboxMs, processMs, loadMs, spans } = report;
@@ -101,7 +103,7 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
     });
     parts.events.instanceStarted({ ...subject, ...report });
     const usage = new UsageWatch({
-      ...{ instance, mode, freshLayer: parts.freshLayer },
+      ...{ instance, mode, freshLayer: parts.freshLayer, ownInodes: version.manifest.secrets.length },
       report: (...ended) => platform("platform.invokeReport", "info", ...reportOf(...ended)),
       hidden: (inodes) => {
         const told = "its layer holds what the function's process did not tell of; the process is replaced";

@@ -17,6 +17,8 @@ export interface UsageWatchParts {
   readonly instance: Instance;
   readonly mode: StartMode;
   readonly freshLayer: FreshLayer;
+  /** What the guest puts into every fresh layer itself. */
+  readonly ownInodes: number;
   /** Once for every invocation that settled, at most `readingDelayMs` later. */
   readonly report: (report: InvocationReport, usage: InvocationUsage) => void;
   /** The layer held this many inodes that the guest did not tell of, while nothing was in flight. */
@@ -71,7 +73,7 @@ export class UsageWatch {
   }
 
   async #read(): Promise<void> {
-    const { instance, freshLayer } = this.#parts;
+    const { instance, freshLayer, ownInodes } = this.#parts;
     if (instance.state === "dead") return;
     const before = idleMark(instance);
     // What settles from now on may not be in the figures that come.
@@ -86,7 +88,7 @@ export class UsageWatch {
     if (!isIdle) return;
     const { swaps } = instance.layer;
     const fresh = await freshLayer.freeInodes(instance.sandbox.describe().limits.diskInodes);
-    if (fresh !== null) this.#compare(usage.layerFreeInodes, fresh, swaps);
+    if (fresh !== null) this.#compare(usage.layerFreeInodes, fresh - ownInodes, swaps);
   }
 
   #share(reports: readonly InvocationReport[], cpuUs: number, maxMemoryBytes: number): void {

@@ -99,6 +99,8 @@ export interface Init {
   readonly handler: "auto" | HandlerShape;
   /** The whole of `process.env`. */
   readonly env: Readonly<Record<string, string>>;
+  /** Variables too, and files; never sent to a zygote. */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly concurrency: number;
   readonly cpus: number;
   readonly memoryBytes: number;

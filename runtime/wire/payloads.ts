@@ -32,6 +32,7 @@ export const decodeInit = (payload: Buffer): Init => {
     entry: fields.string("entry", 4_096),
     handler: fields.oneOf("handler", ["auto", ...handlerShapes]),
     env: fields.stringRecord("env"),
+    secrets: fields.stringRecord("secrets"),
     concurrency: fields.integer("concurrency", 1, 1_000_000),
     cpus: fields.number("cpus", 0, 1_000_000),
     memoryBytes: fields.integer("memoryBytes", 0, Number.MAX_SAFE_INTEGER),

@@ -81,8 +81,10 @@ export class ZygoteForker implements VersionForker {
   }
 
   describe(version: FunctionVersion): StartDescription {
-    const wanted = version.manifest.prefork;
-    const reason = wanted === "function" ? (this.#unforkable.get(nameOf(version)) ?? null) : null;
+    const { prefork: wanted, secrets } = version.manifest;
+    // Its code may read them while it is loaded, and what many clones are copied from must not know them.
+    const holds = secrets.length > 0 ? "it has secrets, which no zygote may hold" : null;
+    const reason = wanted === "function" ? (holds ?? this.#unforkable.get(nameOf(version)) ?? null) : null;
     return { wanted, mode: reason === null ? wanted : "runtime", reason };
   }
 

@@ -50,7 +50,11 @@ const mistakes: readonly (readonly [text: string, ...told: readonly string[]])[]
   ['{ "handler": true }', '1:14 handler is true; wanted "auto" or "fetch" or "lambda" or "node" or "server"'],
   ['{ "runtime": "node24" }', '1:14 runtime is "node24", which is not available in this release; wanted "node26"'],
   ['{ "runtime": "deno" }', '1:14 runtime is "deno"; wanted "node26"'],
-  ['{ "secrets": ["A"] }', '1:3 "secrets" is not available in this release; pass plain values in "env"'],
+  ['{ "secrets": ["1A"] }', `1:15 secrets.0 is "1A"; wanted ${wantedVariable}`],
+  ['{ "secrets": ["TSFN_TOKEN"] }', `1:15 secrets.0 is "TSFN_TOKEN"; wanted ${wantedVariable}`],
+  ['{ "secrets": ["A"], "env": { "A": "" } }', `1:15 secrets.0 is "A"; wanted a name that env does not set`],
+  ['{ "secrets": ["A", "A"] }', `1:20 secrets.1 is "A"; wanted each name once`],
+  ['{ "secrets": "A" }', `1:14 secrets is "A"; wanted a list of secrets' names: ["STRIPE_KEY"]`],
   ['{ "routes": [] }', '1:3 "routes" is not available in this release; the function answers under /function/<name>'],
   ['{ "network": "internet" }', '1:14 network is "internet", which is not available in this release; wanted "none"'],
   ['{ "network": ["a:1"] }', '1:14 network is an array, which is not available in this release; wanted "none"'],
@@ -120,6 +124,7 @@ for (const [text, ...told] of mistakes) {
 test("an empty object means the defaults, in units", (t) => {
   t.deepEqual(parseManifest("{}", "tsfn.json", { name: "hello" }), {
     name: "hello",
+    secrets: [],
     runtime: "node26",
     handler: "auto",
     env: {},

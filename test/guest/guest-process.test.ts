@@ -235,6 +235,7 @@ async function startGuest(t: ExecutionContext, source: string) {
       entry: "index.mjs",
       handler: "auto",
       env: {},
+      secrets: {},
       concurrency: 1,
       cpus: 1,
       memoryBytes: 128 * 2 ** 20,

@@ -63,6 +63,7 @@ export function testVersion(name: string): FunctionVersion {
     runtime: "node26",
     handler: "auto",
     env: {},
+    secrets: [],
     limits,
     concurrency: 1,
     reuse: "process",

@@ -40,6 +40,7 @@ export function newVersion({ number = 1, limits, scaling, ...fields }: VersionFi
     runtime: "node26",
     handler: "auto",
     env: {},
+    secrets: [],
     limits: {
       memoryBytes: 128 * 2 ** 20,
       cpus: 1,

@@ -77,6 +77,7 @@ export async function attemptStart(
     layers: [digest],
     sandboxes,
     forker: noForker,
+    secrets: () => ({}),
     startTimeoutMs,
     observer: {
       settled: (_, report) => {
@@ -129,6 +130,7 @@ function versionOf(changes: ManifestChanges, layer: string): FunctionVersion {
     runtime: "node26",
     handler: "auto",
     env: {},
+    secrets: [],
     concurrency: 1,
     reuse: "process",
     prefork: "none",

@@ -23,6 +23,7 @@ const init: Init = {
   entry: "index.mjs",
   handler: "auto",
   env: { A: "1", constructor: "c", toString: "t" },
+  secrets: {},
   concurrency: 1,
   cpus: 0.5,
   memoryBytes: 5_000_000_000,

@@ -28,6 +28,7 @@ export const commands: readonly CommandEntry[] = [
   { name: "stats", summary: "show what instances use, as it changes", load: () => import("./stats.ts") },
   { name: "versions", summary: "list the versions of a function", load: () => import("./versions.ts") },
   { name: "rollback", summary: "make an older version live again", load: () => import("./rollback.ts") },
+  { name: "secret", summary: "keep values that functions must not carry", load: () => import("./secret.ts") },
   { name: "restart", summary: "retire a function's instances", load: () => import("./restart.ts") },
   { name: "rm", summary: "remove functions", load: () => import("./rm.ts") },
   { name: "doctor", summary: "say what this machine lacks, and the remedy", load: () => import("./doctor.ts") },

@@ -1,0 +1,72 @@
+// The admin API's routes about secrets. A value comes in as a body, never in a path or a query that a log may keep, and
+// never goes out.
+
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { TsfnError } from "../runtime/errors.ts";
+import type { Runtime } from "../runtime/index.ts";
+import type { AdminEnv } from "./admin-functions.ts";
+import { problem, secretSummary } from "./admin-schemas.ts";
+import { openRequestBody } from "./request-body.ts";
+
+/** More than any value may have, so that the store's own sentence is the one that is read. */
+const maxBodyBytes = 2 ** 20;
+
+const params = z.object({ name: z.string().openapi({ example: "STRIPE_KEY" }) });
+const failures = {
+  default: { description: "Failure", content: { "application/problem+json": { schema: problem } } },
+} as const;
+
+export function addSecretRoutes(app: OpenAPIHono<AdminEnv>, { runtime }: { readonly runtime: Runtime }): void {
+  app.openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/secrets",
+      summary: "All secrets, without their values",
+      responses: {
+        200: {
+          description: "Secrets",
+          content: { "application/json": { schema: z.object({ secrets: z.array(secretSummary).readonly() }) } },
+        },
+        ...failures,
+      },
+    }),
+    (context) => context.json({ secrets: runtime.secrets() }, 200),
+  );
+
+  app.openapi(
+    createRoute({
+      method: "put",
+      path: "/v1/secrets/{name}",
+      summary: "Make a secret or give it another value; the body is the value",
+      request: { params, body: { content: { "text/plain": { schema: z.string() } } } },
+      responses: { 204: { description: "It is kept; functions that name it get new instances" }, ...failures },
+    }),
+    async (context) => {
+      const body = openRequestBody(context.env.incoming, {
+        limitBytes: maxBodyBytes,
+        limitName: "a secret's value",
+        onOverflow: () => {},
+      });
+      const chunks: Buffer[] = [];
+      for await (const chunk of body ?? []) chunks.push(chunk);
+      const value = Buffer.concat(chunks);
+      if (value.length > maxBodyBytes) throw new TsfnError("BODY_TOO_LARGE", "the secret's value is too large");
+      await runtime.putSecret(context.req.param("name"), value.toString("utf8"));
+      return context.body(null, 204);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: "delete",
+      path: "/v1/secrets/{name}",
+      summary: "Forget a secret that no live version names",
+      request: { params },
+      responses: { 204: { description: "It is gone" }, ...failures },
+    }),
+    async (context) => {
+      await runtime.deleteSecret(context.req.param("name"));
+      return context.body(null, 204);
+    },
+  );
+}

@@ -1,0 +1,1 @@
+export { openSecretStore, type SecretDescription, type SecretStore, secretLimits } from "./secret-store.ts";
