@@ -43,8 +43,8 @@
           working directory below / stays in the old one until the instance changes it. */
 
 #define PROTO_WORKING_SET                                                                                    \
-    11 /* string id -> u32 pages: what this clone has copied of its zygote's memory so far, its zygote's     \
-          next clones get copied before they run */
+    11 /* string id -> nothing: what this clone has copied of its zygote's memory so far, its zygote's       \
+          clones will soon get copied before they run */
 
 /* What a fork's time went into, in order. The root is made in the warden while the clone is forked. */
 #define PROTO_SPANS 11

@@ -212,24 +212,18 @@ static void reset(struct warden *w, struct owed owed, struct sandbox *s) {
     control_fail(w, owed.verb, owed.request, &f);
 }
 
-static int working_set_of(const struct sandbox *s, struct failure *f) {
-    struct working_set set;
-    const struct sandbox *zygote = s->clone.zygote;
-    if (s->clone.phase != CLONE_LIVES || zygote == NULL || zygote->channel < 0) {
-        errno = ECHILD;
-        return fail(f, "check request", "%s has no clone with a zygote", s->spec.id);
-    }
-    int pages = working_set_find(s->pid, &set, f);
-    return pages < 0 || working_set_send(zygote->channel, &set, f) < 0 ? -1 : pages;
-}
-
 static void share_working_set(struct warden *w, struct owed owed, const struct sandbox *s) {
     struct failure f;
-    cleanup_writer struct writer reply = {0};
-    int pages = working_set_of(s, &f);
-    if (pages < 0) return control_fail(w, owed.verb, owed.request, &f);
-    write_u32(&reply, (uint32_t)pages);
-    control_reply(w, owed.verb, owed.request, &reply);
+    const struct sandbox *zygote = s->clone.zygote;
+    int result;
+    if (s->clone.phase == CLONE_LIVES && zygote != NULL && zygote->channel >= 0) {
+        result = working_set_share(s->pid, zygote->channel, &f);
+    } else {
+        errno = ECHILD;
+        result = fail(&f, "check request", "%s has no clone with a zygote", s->spec.id);
+    }
+    if (result < 0) return control_fail(w, owed.verb, owed.request, &f);
+    control_reply(w, owed.verb, owed.request, &(struct writer){0});
 }
 
 static int handle_limits(struct warden *w, struct owed owed, struct reader *body) {

@@ -1,13 +1,17 @@
-/* The warden: learns from one clone which pages the next ones will copy, and tells their zygote. A fork
- * shares every page, and each first write to one costs a fault; asking for all of them at once costs half. */
+/* A child of the warden: learns from one clone which pages the next ones will copy, and tells their zygote. A
+ * fork shares every page, and each first write to one costs a fault; asking for all of them at once costs
+ * half. */
 #include "working_set.h"
+#include "child.h"
 #include "fds.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +20,7 @@
 #define OF_FILE (UINT64_C(1) << 61)
 #define EXCLUSIVE (UINT64_C(1) << 56)
 /* What is looked at, and what is copied: a function that writes to more has other worries. */
+#define MOST_MAPPINGS 4096
 #define MOST_LOOKED_AT 32768u
 #define MOST_PAGES 2048
 
@@ -24,6 +29,7 @@ struct search {
     uint64_t page_bytes;
     unsigned looked_at;
     int pages;
+    bool ended; /* the process, while it was looked at */
     struct working_set *set;
 };
 
@@ -56,7 +62,8 @@ static bool look_at(struct search *search, uint64_t from, uint64_t to) {
         ssize_t length =
             pread(search->pagemap, pages, wanted, (off_t)(from / search->page_bytes * sizeof pages[0]));
         size_t count = length <= 0 ? 0 : (size_t)length / sizeof pages[0];
-        if (count == 0) return false;
+        search->ended = count == 0;
+        if (search->ended) return false;
         for (size_t i = 0; i < count; i++)
             if (is_own(pages[i]) && !add(search, from + i * search->page_bytes)) return false;
         from += count * search->page_bytes;
@@ -65,41 +72,47 @@ static bool look_at(struct search *search, uint64_t from, uint64_t to) {
     return search->looked_at < MOST_LOOKED_AT;
 }
 
-static int search_mappings(FILE *maps, struct search *search) {
+static void search_mappings(FILE *maps, struct search *search) {
     char *line = NULL;
     size_t size = 0;
     bool more = true;
-    while (more && getline(&line, &size, maps) > 0) {
+    for (int i = 0; more && i < MOST_MAPPINGS && getline(&line, &size, maps) > 0; i++) {
         unsigned long from, to;
         char access[5];
         if (sscanf(line, "%lx-%lx %4s", &from, &to, access) != 3) continue;
         if (strcmp(access, "rw-p") == 0) more = look_at(search, from, to);
     }
     free(line);
-    return search->pages;
 }
 
-int working_set_find(pid_t pid, struct working_set *set, struct failure *f) {
+static int find(pid_t pid, struct working_set *set) {
     char path[32];
     set->kind = PACKET_WORKING_SET;
     set->count = 0;
     snprintf(path, sizeof path, "/proc/%d/pagemap", pid);
     cleanup_fd int pagemap = open(path, O_RDONLY | O_CLOEXEC);
-    if (pagemap < 0) return fail(f, "find the working set", "%s", path);
     snprintf(path, sizeof path, "/proc/%d/maps", pid);
     FILE *maps = fopen(path, "re");
-    if (maps == NULL) return fail(f, "find the working set", "%s", path);
+    if (pagemap < 0 || maps == NULL) return -1;
     struct search search = {.pagemap = pagemap, .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE), .set = set};
-    int pages = search_mappings(maps, &search);
+    search_mappings(maps, &search);
     fclose(maps);
-    if (pages > 0) return pages;
-    errno = ESRCH;
-    return fail(f, "find the working set", "%d has no memory any more", pid);
+    return search.ended || search.pages == 0 ? -1 : 0;
 }
 
-int working_set_send(int channel, const struct working_set *set, struct failure *f) {
-    size_t length = offsetof(struct working_set, ranges) + set->count * sizeof set->ranges[0];
-    if (send(channel, set, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-        return fail(f, "tell the zygote", "%u ranges", set->count);
+/* A clone that ended meanwhile teaches nothing. */
+static _Noreturn void be_searcher(pid_t pid, int channel) {
+    struct failure f;
+    struct working_set set;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || fds_keep_only(&channel, 1, &f) < 0) _exit(1);
+    if (find(pid, &set) < 0) _exit(1);
+    size_t length = offsetof(struct working_set, ranges) + set.count * sizeof set.ranges[0];
+    _exit(send(0, &set, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0);
+}
+
+int working_set_share(pid_t pid, int channel, struct failure *f) {
+    pid_t searcher = child_fork(-1);
+    if (searcher < 0) return fail(f, "find the working set", "clone3");
+    if (searcher == 0) be_searcher(pid, channel);
     return 0;
 }

@@ -6,10 +6,9 @@
 #include "zygote.h"
 #include <sys/types.h>
 
-/* Finds what process `pid` has copied of the memory that it shared with its parent. Blocks for a millisecond
- * or two. Returns the number of pages. */
-int working_set_find(pid_t pid, struct working_set *set, struct failure *f);
-/* Tells a zygote over its channel. */
-int working_set_send(int channel, const struct working_set *set, struct failure *f);
+/* Finds what process `pid` has copied of the memory that it shared with its parent, and tells the zygote at
+ * `channel`. It is done by a child of its own, for it waits for locks that the process holds; nobody waits
+ * for that. */
+int working_set_share(pid_t pid, int channel, struct failure *f);
 
 #endif

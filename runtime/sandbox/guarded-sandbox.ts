@@ -47,7 +47,7 @@ class GuardedSandbox implements Sandbox {
     return this.#sandbox.resetLayer();
   }
 
-  async shareWorkingSet(): Promise<number> {
+  async shareWorkingSet(): Promise<void> {
     this.#mustBeAlive("share the working set of");
     return this.#sandbox.shareWorkingSet();
   }

@@ -88,9 +88,8 @@ class LinuxSandbox implements Sandbox {
     await this.#warden.request(requests.resetLayer(this.id));
   }
 
-  async shareWorkingSet(): Promise<number> {
-    const { pages } = await this.#warden.request(requests.shareWorkingSet(this.id));
-    return pages;
+  async shareWorkingSet(): Promise<void> {
+    await this.#warden.request(requests.shareWorkingSet(this.id));
   }
 
   async setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void> {

@@ -171,11 +171,11 @@ export interface Sandbox {
    */
   resetLayer(): Promise<void>;
   /**
-   * What this clone has copied of its zygote's memory so far is copied for the zygote's next clones before they run, all at
-   * once, which costs half of what it costs page by page. Resolves with the number of pages.
+   * What this clone has copied of its zygote's memory so far is soon copied for the zygote's clones before they run, all at
+   * once, which costs half of what it costs page by page. Nothing is learnt from one that ends meanwhile.
    * @throws TsfnError SANDBOX_FAILED when the clone or its zygote has ended
    */
-  shareWorkingSet(): Promise<number>;
+  shareWorkingSet(): Promise<void>;
   setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void>;
   usage(): Promise<SandboxUsage>;
   /**

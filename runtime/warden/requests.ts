@@ -112,8 +112,8 @@ export const requests = {
 
   resetLayer: (id: string): WardenRequest<void> => request(proto.LAYER_RESET, new Writer().string(id), () => undefined),
 
-  shareWorkingSet: (id: string): WardenRequest<{ readonly pages: number }> =>
-    request(proto.WORKING_SET, new Writer().string(id), (body) => ({ pages: body.u32() })),
+  shareWorkingSet: (id: string): WardenRequest<void> =>
+    request(proto.WORKING_SET, new Writer().string(id), () => undefined),
 
   setLimits: (id: string, limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): WardenRequest<void> =>
     request(proto.LIMITS_SET, writeLimits(new Writer().string(id), limits), () => undefined),

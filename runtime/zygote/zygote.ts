@@ -71,17 +71,12 @@ export class Zygote {
    * Not of a zygote that several versions share: what one writes to is not for the others to know.
    */
   learnFrom(clone: Sandbox, fault: (thrown: unknown) => void): void {
-    if (this.role !== "function" || this.#lessons >= mostLessons || this.#isOver) return;
+    if (this.role !== "function" || this.#lessons >= lessons || this.#isOver) return;
     this.#lessons += 1;
-    clone.shareWorkingSet().then(
-      () => {
-        this.#lessons = mostLessons;
-      },
-      (thrown: unknown) => {
-        // It ended meanwhile, and another one's turn comes.
-        if (asTsfnError(thrown).code !== "SANDBOX_FAILED") fault(thrown);
-      },
-    );
+    clone.shareWorkingSet().catch((thrown: unknown) => {
+      // It ended meanwhile, and another one's turn comes.
+      if (asTsfnError(thrown).code !== "SANDBOX_FAILED") fault(thrown);
+    });
   }
 
   /** Ends the process now; its clones live on. Resolves when the last one and the sandbox are gone. */
@@ -91,8 +86,8 @@ export class Zygote {
   }
 }
 
-/** A clone may be gone before its working set has been found; one that always is makes no difference. */
-const mostLessons = 5;
+/** More than one, because a clone may be gone before its working set has been found. */
+const lessons = 3;
 
 /** How many clones there are, or may come to be. */
 export class Clones {

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import test from "ava";
+import { until } from "../support/until.ts";
 import { inside, spec, startWarden, type TestWarden } from "../support/warden.ts";
 import { addNodeLayer, type Clone, startZygote, type TestZygote } from "../support/zygote.ts";
 
@@ -43,15 +44,17 @@ async function faultsOfAnswer({ ask, process }: Clone): Promise<number> {
 test.serial("what one clone has copied of its zygote's memory is there in the next ones before they ask", async (t) => {
   const [first, second] = [await zygote.fork(), await zygote.fork()];
   const alone = await faultsOfAnswer(first);
-  const pages = await first.sandbox.shareWorkingSet();
-  t.true(pages > 100, `${pages}`);
-  const taught = await zygote.fork();
-  const helped = await faultsOfAnswer(taught);
-  t.true(helped * 2 < alone, `${helped} faults instead of ${alone}`);
+  await first.sandbox.shareWorkingSet();
+  const helped = await until("a clone has few faults", async () => {
+    const taught = await zygote.fork();
+    const faults = await faultsOfAnswer(taught);
+    t.is(await taught.ask("self"), "1000 /app claimed 40");
+    await taught.sandbox.destroy();
+    return faults * 2 < alone && faults;
+  });
   // One that was there before is not changed.
   t.true((await faultsOfAnswer(second)) > helped);
-  t.is(await taught.ask("self"), "1000 /app claimed 40");
-  for (const { sandbox } of [first, second, taught]) await sandbox.destroy();
+  for (const { sandbox } of [first, second]) await sandbox.destroy();
 });
 
 test.serial("only a clone whose zygote lives has a working set to share", async (t) => {

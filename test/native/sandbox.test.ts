@@ -2,9 +2,8 @@
 // warden, and a static program that looks around.
 
 import { readdirSync, readFileSync, readlinkSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import test from "ava";
-import { addLayer, inside, layer, run, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import { addLayer, inside, layer, printed, run, spec, startWarden, type TestWarden } from "../support/warden.ts";
 
 let warden: TestWarden;
 const undo: (() => unknown)[] = [];
@@ -79,7 +78,7 @@ test("a ticket is taken by one side only: what is taken back is not there for th
   tickets?.give(5);
   t.is(tickets?.takeBack(2), 2);
   wire.write("!");
-  t.is(await text(stdout), "took 3, then Resource temporarily unavailable\n");
+  t.is(await printed(stdout), "took 3, then Resource temporarily unavailable\n");
   t.is(tickets?.takeBack(9), 0);
 });
 
@@ -176,7 +175,7 @@ test("bytes go both ways over the wire", async (t) => {
   const sandbox = await warden.sandboxes.create(spec());
   const { wire, exited } = await sandbox.start(inside("echo"));
   wire.end("there and back");
-  t.is(await text(wire), "there and back");
+  t.is(await printed(wire), "there and back");
   t.is((await exited).exitCode, 0);
   await sandbox.destroy();
 });

@@ -2,11 +2,10 @@
 // when its zygote, or the warden, ends in the middle.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import test from "ava";
 import { requests } from "../../runtime/warden/index.ts";
 import { until } from "../support/until.ts";
-import { cgroupsOf, held, inside, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import { cgroupsOf, held, inside, printed, spec, startWarden, type TestWarden } from "../support/warden.ts";
 import { addNodeLayer, type Clone, generic, startZygote, type TestZygote, usualClaim } from "../support/zygote.ts";
 
 let warden: TestWarden;
@@ -128,7 +127,7 @@ for (const [word, end] of [
 ] as const) {
   test.serial(`a clone that is told to ${word} ends with its own status`, async (t) => {
     const { sandbox, process, tell } = await zygote.fork();
-    const complaint = text(process.stderr);
+    const complaint = printed(process.stderr);
     tell(word);
     t.like(await process.exited, end);
     if (word === "throw") t.regex(await complaint, /Error: thrown/);
@@ -175,7 +174,7 @@ test.serial("a program that was started keeps running over a reset, too", async 
   await sandbox.resetLayer();
   t.is(readFileSync(`/proc/${pid}/mountinfo`, "utf8").split("\n").length, before);
   wire.end("still here");
-  t.is(await text(wire), "still here");
+  t.is(await printed(wire), "still here");
   await sandbox.destroy();
 });
 

@@ -105,7 +105,7 @@ class ProcessSandbox implements Sandbox {
 
   async resetLayer(): Promise<void> {}
 
-  shareWorkingSet(): Promise<number> {
+  shareWorkingSet(): Promise<void> {
     return Promise.reject(new Error("a plain process is no clone"));
   }
 

@@ -8,6 +8,7 @@ import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync,
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { linuxSandboxes, type Program, type SandboxFactory, type SandboxSpec } from "../../runtime/sandbox/index.ts";
 import { connectWarden, type WardenClient, type WardenSockets } from "../../runtime/warden/index.ts";
@@ -152,11 +153,21 @@ export async function run(warden: TestWarden, program: Program, of: SandboxSpec 
     const { stdout, stderr, wire, tickets, exited } = await sandbox.start(program);
     wire.destroy();
     tickets?.close();
-    const [out, err, exit] = await Promise.all([text(stdout), text(stderr), exited]);
+    const [out, err, exit] = await Promise.all([printed(stdout), printed(stderr), exited]);
     return { out, err, exit };
   } finally {
     await sandbox.destroy();
   }
+}
+
+/** All that comes out of a pipe of a sandbox, whose pieces are there for `data` listeners only. */
+export async function printed(stream: Readable): Promise<string> {
+  let all = "";
+  stream.on("data", (piece: Buffer) => {
+    all += piece.toString("latin1");
+  });
+  await once(stream, "close");
+  return Buffer.from(all, "latin1").toString();
 }
 
 /** Directories named for this server in every cgroup hierarchy. */
