@@ -149,9 +149,11 @@ function rowText({ scenarios: outcomes }: Result, { told, measure, scenarios, ow
   const ownMeasure = subjects.find(({ name }) => name === own)?.measures.find(({ name }) => name === measure);
   if (ownMeasure === undefined) return [];
   const others = references.flatMap(([pattern, called]) => {
-    const found = subjects.find(({ name, reference }) => reference === true && pattern.test(name))?.measures ?? [];
-    const same = found.find(({ name, unit }) => name === measure && unit === ownMeasure.unit) ?? found[0];
-    return same === undefined ? [] : [`${called} ${medianOf(same)}`];
+    const found = subjects.find(({ name, reference }) => reference === true && pattern.test(name));
+    const same = found?.measures.find(({ name, unit }) => name === measure && unit === ownMeasure.unit);
+    const shown = same ?? found?.measures[0];
+    if (found === undefined || shown === undefined) return [];
+    return [`${called}${found.name.includes("tcg") ? " (emulated)" : ""} ${medianOf(shown)}`];
   });
   return [`| ${told} | **${medianOf(ownMeasure)}** | ${others.join(" · ")} |`];
 }
