@@ -21,16 +21,25 @@ export interface BareNode extends ColdStart {
   port(): Promise<number>;
 }
 
-/** @param directory of the function to serve */
+/** What still runs when `owner` ends, ends with it. @param directory of the function to serve */
 export async function prepareBareNodes(owner: AsyncDisposableStack, directory: string): Promise<BareNodes> {
   const place = makePlace(owner);
   await writeServed(directory, place);
   const meter = createCpuMeter("bare");
   owner.defer(() => meter.remove());
-  return { meter, spawn: () => spawnOne(meter, place) };
+  const running = new Set<BareNode>();
+  owner.defer(async () => void (await Promise.all([...running].map((node) => node.end()))));
+  return {
+    meter,
+    spawn() {
+      const node = spawnOne(meter, place, () => running.delete(node));
+      running.add(node);
+      return node;
+    },
+  };
 }
 
-function spawnOne(meter: CpuMeter, place: string): BareNode {
+function spawnOne(meter: CpuMeter, place: string, onEnd: () => void): BareNode {
   const [program, bundle] = [join(place, "server.mjs"), join(place, "index.mjs")];
   const [child, spawnedAtMs] = meter.within(() => {
     const startedAtMs = now();
@@ -57,6 +66,7 @@ function spawnOne(meter: CpuMeter, place: string): BareNode {
     async end() {
       child.kill("SIGKILL");
       await exited;
+      onEnd();
     },
   };
 }

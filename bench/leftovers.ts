@@ -25,7 +25,7 @@ export async function removeLeftovers(): Promise<void> {
   // The first process of a container ignores what it does not handle, and those that wait for it wait on.
   for (const name of names) if (isOfContainers(name)) for (const pid of processesIn(name)) signal(pid, "SIGKILL");
   await endAll(processes);
-  for (const name of names) removeGroups(name);
+  for (const name of names) await until(`the groups ${name} are removed`, () => canRemove(name));
   const places = readdirSync(tmpdir())
     .filter(isTheirs)
     .map((name) => join(tmpdir(), name));
@@ -45,6 +45,17 @@ async function endAll(processes: () => readonly number[]): Promise<void> {
     for (const pid of processes()) signal(pid, "SIGKILL");
   });
   await until("the leftover processes have ended", gone);
+}
+
+/** A process is a zombie before all of its threads have left their group. */
+function canRemove(name: string): boolean {
+  try {
+    removeGroups(name);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+    return false;
+  }
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

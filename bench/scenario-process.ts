@@ -7,15 +7,12 @@ import { scenarios } from "./scenarios/index.ts";
 export type Message = { readonly report: Report } | { readonly error: string };
 
 const owner = new AsyncDisposableStack();
-let interrupted = false;
+let ending = false;
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.on(signal, () => {
-    if (interrupted) return;
-    interrupted = true;
-    void finish({ error: `interrupted by ${signal}` });
-  });
-}
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.on(signal, () => void finish({ error: `interrupted by ${signal}` }));
+// What nobody waits for has failed; without this the process would end and leave behind what it has started.
+process.on("uncaughtException", (error) => void finish({ error: described(error) }));
 
 await main(process.argv.slice(2));
 
@@ -24,15 +21,19 @@ async function main([name = "", rounds, quick]: readonly string[]): Promise<void
   if (scenario === undefined) return finish({ error: `there is no scenario "${name}"` });
   try {
     const report = await scenario.run({ rounds: Number(rounds), quick: quick === "quick", owner });
-    if (!interrupted) await finish({ report });
+    await finish({ report });
   } catch (error) {
-    // What was interrupted fails because its server is gone; the first reason is the true one.
-    if (!interrupted) await finish({ error: described(error) });
+    await finish({ error: described(error) });
   }
 }
 
-/** A scenario that leaves something behind has failed, whatever it measured. */
+/**
+ * The first end is the true one: what is interrupted fails, because its server goes. A scenario that leaves something behind has
+ * failed, whatever it measured.
+ */
 async function finish(message: Message): Promise<void> {
+  if (ending) return;
+  ending = true;
   let told = message;
   try {
     await owner.disposeAsync();

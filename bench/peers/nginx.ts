@@ -23,10 +23,10 @@ export async function startNginx(
   const config = join(place, "nginx.conf");
   writeFileSync(config, configOf(place, port, upstream.port));
   const child = spawn("nginx", ["-p", place, "-c", config, "-e", "stderr"], { stdio: ["ignore", "ignore", "inherit"] });
-  const exited = once(child, "exit");
   await once(child, "spawn").catch((cause: unknown) => {
     throw new Error("cannot start nginx; run bench/setup", { cause });
   });
+  const exited = once(child, "exit");
   owner.defer(async () => {
     child.kill("SIGTERM");
     await exited;

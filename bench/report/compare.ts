@@ -69,7 +69,9 @@ export function comparisonText({ changes, drifts, compared, unlike }: Comparison
     ...[...drifts].map(
       ([scenario, { low, high }]) => `floors and peers of ${scenario} moved by × ${digits(low)}…${digits(high)}`,
     ),
-    ...unlike.map((scenario) => `nothing of ${scenario} can be compared: the results have no measure in common`),
+    ...unlike.map(
+      (scenario) => `nothing of ${scenario} can be compared: no measure is in both with ${fewestRounds} rounds or more`,
+    ),
   ];
   return `${lines.join("\n")}\n`;
 }

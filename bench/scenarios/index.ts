@@ -67,7 +67,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     "memory",
     {
       summary: "memory of idle instances, by the slope over their number",
-      rounds: 1,
+      rounds: 3,
       quickRounds: 1,
       limitS: 180,
       run: async (options) => (await import("./memory.ts")).runMemory(options),

@@ -28,7 +28,7 @@ export interface Total {
 
 export async function runMemory({ rounds, quick, owner }: ScenarioOptions): Promise<Report> {
   const plain = await measurePlain(owner);
-  const sizes = quick ? [5, 10, 20, 40] : [10, 50, 100, 200, 300];
+  const sizes = quick ? [5, 10, 20, 40] : [10, 100, 300, 500];
   const slopes: number[] = [];
   let totals: Total[] = [];
   for (let round = 0; round < rounds; round += 1) {
@@ -90,8 +90,8 @@ async function measureTotals(owner: AsyncDisposableStack, sizes: readonly number
   await using round = new AsyncDisposableStack();
   // Whoever ends first: the round or, when it is interrupted, the scenario.
   owner.use(round);
-  const tsfn = await startTsfn(round, ["--max-instances", "400"]);
-  await tsfn.deploy("hold", "hold", { prefork: "function", scaling: { max: 400, idleTimeout: "1h" } });
+  const tsfn = await startTsfn(round, ["--max-instances", "600"]);
+  await tsfn.deploy("hold", "hold", { prefork: "function", scaling: { max: 600, idleTimeout: "1h" } });
   const totals: Total[] = [];
   for (const size of sizes) totals.push(await totalWith(tsfn, size));
   return totals;

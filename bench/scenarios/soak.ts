@@ -10,7 +10,7 @@ import { startTsfn } from "../tsfn.ts";
 
 const callers = 4;
 /** So many seconds at most: on a slow machine fewer forks must do, and the report says how many. */
-const limitS = { full: 240, quick: 12 };
+const limitS = { full: 200, quick: 8 };
 const wanted = {
   collected: true,
   waited: true,

@@ -10,13 +10,14 @@ import { runScenario } from "../../bench/run-scenario.ts";
 import { root } from "../architecture/tree.ts";
 import { passableDirectory } from "../support/function-directory.ts";
 import { listProcesses } from "../support/processes.ts";
+import { until } from "../support/until.ts";
 
 test.serial("what one scenario lacks does not lose what another found", (t) => {
   const [results, place] = [passableDirectory(t), passableDirectory(t)];
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(root, "bench/run.ts"), "warm", "reset", "--repeat", "1", "--results", results],
-    { encoding: "utf8", env: { ...process.env, PATH: pathWithout(t, "nginx"), TMPDIR: place } },
+    { encoding: "utf8", timeout: 180_000, env: { ...process.env, PATH: pathWithout(t, "nginx"), TMPDIR: place } },
   );
   t.is(status, 1, stderr);
   const [name = ""] = readdirSync(results);
@@ -43,6 +44,18 @@ test.serial("an interrupted scenario says so and ends with its server", async (t
   const running = runScenario("soak", { rounds: 1_000_000, quick: false, limitS: 300, signal: interruption.signal });
   setTimeout(() => interruption.abort(), 3_000);
   t.regex((await running).error ?? "", /^interrupted: /);
+  t.deepEqual(leftIn(place), []);
+});
+
+test.serial("bare nodes that are starting when it is interrupted end with it", async (t) => {
+  const place = usePlace(t);
+  const interruption = new AbortController();
+  const running = runScenario("burst", { rounds: 1, quick: true, limitS: 300, signal: interruption.signal });
+  const isNode = ({ commandLine }: { readonly commandLine: string }) =>
+    commandLine.includes(place) && commandLine.includes("server.mjs");
+  await until("bare nodes run", () => listProcesses().some(isNode), 120_000);
+  interruption.abort();
+  t.regex((await running).error ?? "", /^interrupted: interrupted by SIGTERM$/);
   t.deepEqual(leftIn(place), []);
 });
 
