@@ -1,8 +1,7 @@
 // The server under measurement, with its meters: deploys variants of the examples, waits until nothing of one runs any
 // more and everything behind the scenes is quiet, and calls it cold.
 
-import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, cpSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Manifest } from "../runtime/catalog/index.ts";
@@ -15,7 +14,7 @@ import { createCpuMeter, readSandboxesUs } from "./cpu-meter.ts";
 import { getFirstByte, isCold, requireStatus } from "./first-byte.ts";
 import type { FloorModel } from "./floor.ts";
 import { footprintOf } from "./footprint.ts";
-import { makePlace, ownName } from "./place.ts";
+import { makePlace } from "./place.ts";
 
 export interface Tsfn {
   readonly server: Server;
@@ -45,9 +44,17 @@ export const goneAtOnce = { scaling: { idleTimeout: "10ms" } };
 export async function startTsfn(owner: AsyncDisposableStack, flags: readonly string[] = []): Promise<Tsfn> {
   const meter = createCpuMeter("server");
   owner.defer(() => meter.remove());
-  const server = await meter.within(() =>
-    startServer({ teardown: (undo) => owner.defer(async () => void (await undo())) }, { flags, base: placeFor(owner) }),
+  const started = new AsyncDisposableStack();
+  const base = placeFor(owner);
+  const starting = meter.within(() =>
+    startServer({ teardown: (undo) => started.defer(async () => void (await undo())) }, { flags, base }),
   );
+  // Also when the owner ends while it still starts.
+  owner.defer(async () => {
+    await Promise.allSettled([starting]);
+    await started.disposeAsync();
+  });
+  const server = await starting;
   const port = () => Number(new URL(server.url()).port);
   const readCpuUs = () => meter.read() + readSandboxesUs(server.dataDir);
   const instances = async (name: string) =>
@@ -58,7 +65,7 @@ export async function startTsfn(owner: AsyncDisposableStack, flags: readonly str
     server,
     port,
     readCpuUs,
-    deploy: (from, name, keys) => deployVariant(server, from, name, keys),
+    deploy: (from, name, keys) => deployVariant(owner, server, from, name, keys),
     instances,
     async settle(name) {
       await until(`${name} has no instance`, async () => (await instances(name)).length === 0);
@@ -135,21 +142,18 @@ export function zygotesOf({ server }: Pick<Tsfn, "server">): number[] {
 }
 
 async function deployVariant(
+  owner: AsyncDisposableStack,
   server: Server,
   from: string,
   name: string,
   keys: Readonly<Partial<Record<keyof Manifest, unknown>>>,
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), ownName("function-")));
-  try {
-    cpSync(example(from), directory, { recursive: true });
-    const path = join(directory, "tsfn.json");
-    const manifest = JSON.parse(readFileSync(path, "utf8")) as Partial<Manifest>;
-    writeFileSync(path, JSON.stringify({ ...manifest, ...keys, name }));
-    await server.deploy(directory);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  const directory = makePlace(owner);
+  cpSync(example(from), directory, { recursive: true });
+  const path = join(directory, "tsfn.json");
+  const manifest = JSON.parse(readFileSync(path, "utf8")) as Partial<Manifest>;
+  writeFileSync(path, JSON.stringify({ ...manifest, ...keys, name }));
+  await server.deploy(directory);
 }
 
 function stagesOf(head: string): Map<string, number> {
