@@ -41,8 +41,9 @@ export function keyIn(name: string): string | undefined {
   return new RegExp(`^${prefix}(\\d+-\\d+)-`).exec(name)?.[1];
 }
 
-/** A new directory without links in its path; removed with `owner`. */
+/** A new directory without links in its path; removed with `owner`. @throws Error when the owner has ended already */
 export function makePlace(owner: AsyncDisposableStack): string {
+  if (owner.disposed) throw new Error("cannot make a directory: the scenario has ended");
   const place = realpathSync(mkdtempSync(join(tmpdir(), own)));
   owner.defer(() => rmSync(place, { recursive: true }));
   return place;
