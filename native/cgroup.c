@@ -160,6 +160,17 @@ void cgroup_usage_read(const struct cgroups *c, const char *name, struct cgroup_
     }
 }
 
+uint64_t cgroup_memory_read(const struct cgroups *c, const char *name) {
+    for (int i = 0; i < c->count; i++) {
+        const struct cgroup_tree *tree = &c->trees[i];
+        char path[128];
+        if (!(tree->controllers & CGROUP_MEMORY)) continue;
+        snprintf(path, sizeof path, "%s/%s", name, tree->v2 ? "memory.current" : "memory.usage_in_bytes");
+        return text_read_number(tree->parent, path);
+    }
+    return 0;
+}
+
 int cgroup_remove(const struct cgroups *c, const char *name) {
     int err = 0;
     for (int i = 0; i < c->count; i++)

@@ -89,6 +89,8 @@ int cgroup_kill(const struct cgroups *c, const char *name);
  */
 int cgroup_watch_oom(const struct cgroups *c, const char *name);
 void cgroup_usage_read(const struct cgroups *c, const char *name, struct cgroup_usage *usage);
+/* Its memory in use alone; 0 if it cannot be told. */
+uint64_t cgroup_memory_read(const struct cgroups *c, const char *name);
 /* -1 with errno; EBUSY: a process is still leaving, try again. Success if there is no such group. */
 int cgroup_remove(const struct cgroups *c, const char *name);
 /* Absolute path in hierarchy i; NULL past the end. */

@@ -272,11 +272,11 @@ static int ask_zygote(const struct containment *c, const struct fork_plan *plan,
 
 static int give_root(const struct containment *c, const struct sandbox_spec *spec,
                      const struct namespaces *ns, const struct sandbox_uids *uids, enum root_proc proc,
-                     int *layer, struct failure *f) {
+                     int *layer, int *old, struct failure *f) {
     cleanup_root struct root root = ROOT_NONE;
     struct root_plan plan = plan_root(spec, uids);
     if (root_build(&c->mounts, &plan, proc, &root, f) < 0) return -1;
-    if (root_swap(&c->mounts, ns->fds[NAMESPACE_MNT], &root, f) < 0) return -1;
+    if (root_swap(&c->mounts, ns->fds[NAMESPACE_MNT], &root, old, f) < 0) return -1;
     keep_layer(&root, layer);
     return 0;
 }
@@ -293,13 +293,13 @@ int contain_fork(const struct containment *c, const struct fork_plan *plan, stru
         return -1;
     }
     times->asked = fork_now_ns();
-    if (give_root(c, plan->spec, plan->ns, &plan->uids, ROOT_PROC_SEED, plan->layer, f) < 0) return -1;
+    if (give_root(c, plan->spec, plan->ns, &plan->uids, ROOT_PROC_SEED, plan->layer, NULL, f) < 0) return -1;
     times->rooted = fork_now_ns();
     if (send(ends->status, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return fail(f, "tell the clone", "send");
     return 0;
 }
 
 int contain_reset(const struct containment *c, const struct sandbox_spec *spec, const struct namespaces *ns,
-                  const struct sandbox_uids *uids, int *layer, struct failure *f) {
-    return give_root(c, spec, ns, uids, ROOT_PROC_KEEP, layer, f);
+                  const struct sandbox_uids *uids, int *layer, int *old, struct failure *f) {
+    return give_root(c, spec, ns, uids, ROOT_PROC_KEEP, layer, old, f);
 }

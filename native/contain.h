@@ -97,8 +97,10 @@ struct fork_times {
 int contain_fork(const struct containment *c, const struct fork_plan *plan, struct instance_ends *ends,
                  struct fork_times *times, struct failure *f);
 
-/* Gives a sandbox a new writable layer under its running processes: *layer, instead of the one before. */
+/* Gives a sandbox a new writable layer under its running processes: *layer, instead of the one before. What
+ * *old is set to must be closed, also on failure; unless somebody else still uses the old root, that frees
+ * it, which takes as long as there are files in it. */
 int contain_reset(const struct containment *c, const struct sandbox_spec *spec, const struct namespaces *ns,
-                  const struct sandbox_uids *uids, int *layer, struct failure *f);
+                  const struct sandbox_uids *uids, int *layer, int *old, struct failure *f);
 
 #endif

@@ -54,12 +54,15 @@ int root_attach(const struct mounts *m, const struct root *root, struct failure 
 /* In the warden, which visits the sandbox's mount namespace: the same under the processes that live there.
  * Their root moves along, and their working directory if it is the root itself; any other one stays behind
  * in the old root, which lasts as long as they hold something in it. If root->proc is negative, their /proc
- * is carried over. */
-int root_swap(const struct mounts *m, int mount_namespace, const struct root *root, struct failure *f);
+ * is carried over. *old, unless that is NULL, keeps the old root from being freed until it is closed. */
+int root_swap(const struct mounts *m, int mount_namespace, const struct root *root, int *old,
+              struct failure *f);
 /* In pid 1 of the sandbox: its own /proc instead of the host's, with which the sandbox was seeded. */
 int root_mount_proc(struct failure *f);
 void root_close(struct root *root);
-/* Inodes that a writable layer has left; 0 if `layer` is negative. */
+/* Inodes that a writable layer has left, and about what its files take of the memory; 0 if `layer` is
+ * negative. */
 uint64_t layer_free_inodes(int layer);
+uint64_t layer_held_bytes(int layer);
 
 #endif

@@ -2,6 +2,7 @@
  * that is malformed ends the connection; one that asks for what cannot be gets a failure. */
 #include "requests.h"
 #include "probe.h"
+#include "remains.h"
 #include "warden.h"
 #include "working_set.h"
 

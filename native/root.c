@@ -191,6 +191,16 @@ void root_close(struct root *root) {
     fd_close(&root->layer);
 }
 
+/* An inode and a name, in the tmpfs and in the overlay above it. */
+#define INODE_BYTES 2048
+
+uint64_t layer_held_bytes(int layer) {
+    struct statfs info;
+    if (layer < 0 || fstatfs(layer, &info) < 0) return 0;
+    return (info.f_blocks - info.f_bfree) * (uint64_t)info.f_bsize +
+           (info.f_files - info.f_ffree) * INODE_BYTES;
+}
+
 uint64_t layer_free_inodes(int layer) {
     struct statfs info;
     return layer < 0 || fstatfs(layer, &info) < 0 ? 0 : info.f_ffree;

@@ -64,9 +64,16 @@ static int attach_carrying_proc(const struct mounts *m, const struct root *root,
     return root_attach(m, &carried, f);
 }
 
-int root_swap(const struct mounts *m, int mount_namespace, const struct root *root, struct failure *f) {
+static int hold_old_root(int *old, struct failure *f) {
+    if (old == NULL) return 0;
+    *old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return *old < 0 ? fail(f, "hold the old root", "open") : 0;
+}
+
+int root_swap(const struct mounts *m, int mount_namespace, const struct root *root, int *old,
+              struct failure *f) {
     if (setns(mount_namespace, CLONE_NEWNS) < 0) return fail(f, "visit the sandbox", "setns");
-    int result = attach_carrying_proc(m, root, f);
+    int result = hold_old_root(old, f) < 0 ? -1 : attach_carrying_proc(m, root, f);
     int saved = errno;
     /* Coming home also sets root and working directory, to the root of the namespace. A warden that cannot is
      * of no use: everything it does next would be in the sandbox. */

@@ -2,6 +2,7 @@
 #include "sandboxes.h"
 #include "child.h"
 #include "fds.h"
+#include "remains.h"
 #include "warden.h"
 
 #include <stddef.h>
@@ -17,8 +18,6 @@
 #define owner_of(watch_pointer, member)                                                                      \
     ((struct sandbox *)(void *)((char *)(watch_pointer)-offsetof(struct sandbox, member)))
 
-/* At 2 ms each, 10 s: a group that is busy for longer holds a process that waits for a disk. */
-#define MOST_REMOVAL_TRIES 5000
 /* The last slot's uids are the zygotes' (user.h). */
 #define USABLE_SLOTS (PROTO_MAX_SANDBOXES - 1)
 
@@ -58,7 +57,7 @@ static struct sandbox *add(struct sandboxes *table, const struct sandbox_spec *s
     return s;
 }
 
-static void forget(struct sandboxes *table, struct sandbox *s) {
+void sandbox_forget(struct sandboxes *table, struct sandbox *s) {
     table->slots[s->slot] = NULL;
     table->count--;
     free(s);
@@ -112,7 +111,6 @@ static void reply_created(struct warden *w, const struct sandbox *s, struct owed
     control_reply(w, owed.verb, owed.request, &body);
 }
 
-static void begin_removal(struct warden *w, struct sandbox *s);
 static void program_gone(struct warden *w, struct sandbox *s);
 
 void sandbox_create(struct warden *w, const struct sandbox_spec *spec, struct owed owed) {
@@ -132,7 +130,7 @@ void sandbox_create(struct warden *w, const struct sandbox_spec *spec, struct ow
     }
     s->create_failure = f;
     s->removal = owed;
-    begin_removal(w, s);
+    sandbox_remove(w, s);
 }
 
 /* --- starting ----------------------------------------------------------------------------------------------
@@ -227,15 +225,6 @@ void sandbox_start(struct warden *w, struct sandbox *s, const struct program *pr
     }
 }
 
-void sandbox_reset(struct warden *w, struct sandbox *s, struct owed owed) {
-    struct failure f;
-    struct sandbox_uids uids = sandbox_uids(w, s);
-    if (contain_reset(&w->containment, &s->spec, &s->ns, &uids, &s->layer, &f) < 0)
-        control_fail(w, owed.verb, owed.request, &f);
-    else
-        control_reply(w, owed.verb, owed.request, &(struct writer){0});
-}
-
 /* --- ending ------------------------------------------------------------------------------------------------
  */
 
@@ -289,7 +278,7 @@ void sandbox_all_gone(struct warden *w, struct sandbox *s) {
     while (s->status.fd >= 0)
         status_ready(w, &s->status, 0);
     program_gone(w, s);
-    if (s->state == PROTO_STATE_DESTROYING) begin_removal(w, s);
+    if (s->state == PROTO_STATE_DESTROYING) sandbox_remove(w, s);
 }
 
 /* Which of a sandbox's children it was. */
@@ -321,41 +310,6 @@ bool sandboxes_child_ended(struct warden *w, const siginfo_t *info) {
     return false;
 }
 
-static void reply_removed(struct warden *w, struct sandbox *s, const struct failure *f) {
-    struct owed owed = s->removal;
-    s->removal.request = 0;
-    if (owed.request == 0) return;
-    if (f != NULL) return control_fail(w, owed.verb, owed.request, f);
-    control_reply(w, owed.verb, owed.request, &(struct writer){0});
-}
-
-static void try_removal(struct warden *w, struct sandbox *s) {
-    if (cgroup_remove(&w->containment.cgroups, s->spec.id) == 0) {
-        if (s->removal_tries > 0) w->sandboxes.removing--;
-        reply_removed(w, s, s->create_failure.step == NULL ? NULL : &s->create_failure);
-        forget(&w->sandboxes, s);
-        return;
-    }
-    struct failure f;
-    fail(&f, "remove cgroup", "%s", s->spec.id);
-    if (s->removal_tries++ == 0) w->sandboxes.removing++;
-    if (s->removal_tries < MOST_REMOVAL_TRIES && errno == EBUSY) return;
-    /* The record stays, so that the id is not used again and a later destroy tries again. */
-    w->sandboxes.removing--;
-    s->removal_tries = 0;
-    reply_removed(w, s, &f);
-}
-
-/* No process is left. Closing the namespaces takes the mounts and the loopback device with them. */
-static void begin_removal(struct warden *w, struct sandbox *s) {
-    s->state = PROTO_STATE_DESTROYING;
-    namespaces_close(&s->ns);
-    fd_close(&s->layer);
-    loop_unwatch(w->loop, &s->oom);
-    loop_unwatch(w->loop, &s->pause);
-    try_removal(w, s);
-}
-
 void sandbox_destroy(struct warden *w, struct sandbox *s, struct owed owed) {
     if (s->removal.request != 0) {
         struct failure f;
@@ -366,16 +320,13 @@ void sandbox_destroy(struct warden *w, struct sandbox *s, struct owed owed) {
     }
     s->removal = owed;
     s->state = PROTO_STATE_DESTROYING;
-    if (!sandbox_alive(w, s)) return begin_removal(w, s);
+    if (!sandbox_alive(w, s)) return sandbox_remove(w, s);
     kill_all(w, s);
 }
 
 void sandboxes_retry(struct warden *w) {
     clones_check_deadlines(w);
-    for (int i = 0; i < PROTO_MAX_SANDBOXES && w->sandboxes.removing > 0; i++) {
-        struct sandbox *s = w->sandboxes.slots[i];
-        if (s != NULL && s->removal_tries > 0) try_removal(w, s);
-    }
+    sandboxes_retry_removal(w);
 }
 
 void sandboxes_destroy_all(struct warden *w) {

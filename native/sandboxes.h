@@ -56,6 +56,12 @@ struct sandbox {
     struct watch pause;
     int64_t progress_ms; /* when a fork of it last came to an end */
 
+    /* What it leaves (remains.c). */
+    unsigned remains;  /* how many things of it the closer still has */
+    struct owed reset; /* begun, if is_reset, and answered when there are no remains; else begun then */
+    bool is_reset;
+    bool is_vacated; /* no process is left, and what held it is handed over */
+
     /* The end. */
     struct owed removal; /* a destroy, or a create that failed */
     struct failure create_failure;
@@ -79,7 +85,6 @@ void sandbox_create(struct warden *w, const struct sandbox_spec *spec, struct ow
 void sandbox_start(struct warden *w, struct sandbox *s, const struct program *program, struct owed owed);
 void sandbox_fork(struct warden *w, struct sandbox *s, struct sandbox *zygote,
                   const struct sandbox_spec *claim, struct owed owed);
-void sandbox_reset(struct warden *w, struct sandbox *s, struct owed owed);
 void sandbox_destroy(struct warden *w, struct sandbox *s, struct owed owed);
 
 /* Of its program, while that runs; otherwise 0. */
@@ -92,6 +97,8 @@ bool sandboxes_child_ended(struct warden *w, const siginfo_t *info);
 /* Another try for the sandboxes whose groups were busy; clones that are overdue. */
 void sandboxes_retry(struct warden *w);
 void sandboxes_destroy_all(struct warden *w);
+
+void sandbox_forget(struct sandboxes *table, struct sandbox *s);
 
 /* Between sandboxes.c and clones.c. */
 bool sandbox_alive(const struct warden *w, const struct sandbox *s);

@@ -19,8 +19,9 @@ int uid_block_claim(struct uid_block *block, struct failure *f);
 /* First host uid of the sandbox in this slot. */
 uint32_t uid_range(const struct uid_block *block, unsigned slot);
 uid_t uid_zygote(const struct uid_block *block);
-/* Of pause, which zygotes must not meddle with. */
+/* Of pause, which zygotes must not meddle with, and of the closer. */
 uid_t uid_pause(const struct uid_block *block);
+uid_t uid_closer(const struct uid_block *block);
 /* In the maker: namespaces that it makes from now on belong to `owner`; it keeps its capabilities. */
 int user_become_owner(uid_t owner, struct failure *f);
 /* Maps 0 … PROTO_UIDS - 1 of the process's user namespace to its range, uids and gids alike. */

@@ -4,6 +4,7 @@
 #include "guardian.h"
 #include "leftover.h"
 #include "probe.h"
+#include "remains.h"
 #include "spawn.h"
 
 #include <signal.h>
@@ -43,7 +44,9 @@ static int exit_status(const siginfo_t *info) {
 static void reap(struct warden *w) {
     siginfo_t info = {0};
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
-        if (info.si_pid == w->tsfnd) {
+        if (closer_ended(w, info.si_pid)) {
+            remains_all_closed(w);
+        } else if (info.si_pid == w->tsfnd) {
             w->tsfnd = 0;
             w->tsfnd_status = exit_status(&info);
         } else {
@@ -113,7 +116,8 @@ static int start(struct warden *w, int state, struct failure *f) {
     w->loop = loop_open(f);
     if (w->loop < 0 || watch_signals(w, f) < 0 || control_open(&w->control, w->loop, theirs, f) < 0)
         return -1;
-    return spawn_tsfnd(w, theirs, f);
+    if (spawn_tsfnd(w, theirs, f) < 0) return -1;
+    return closer_open(w, f);
 }
 
 static int once(struct warden *w, int timeout_ms, struct failure *f) {
@@ -144,6 +148,7 @@ static void end(struct warden *w) {
     while (w->sandboxes.count > 0 && clock_now_ms() < deadline) {
         if (once(w, RETRY_MS, &f) < 0) break;
     }
+    closer_close(w);
     if (cgroups_remove(&w->containment.cgroups, &f) < 0) complain(&f, "the next start removes it");
 }
 
@@ -187,6 +192,6 @@ int main(int argc, char **argv) {
         return 1;
     }
     w->options = options;
-    w->loop = w->signals.fd = w->control.stream.fd = w->control.lane = -1;
+    w->loop = w->signals.fd = w->control.stream.fd = w->control.lane = w->closer.link.fd = w->closer.go = -1;
     return run(w);
 }

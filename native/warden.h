@@ -2,6 +2,7 @@
 #ifndef TSFN_WARDEN_H
 #define TSFN_WARDEN_H
 
+#include "closer.h"
 #include "contain.h"
 #include "control.h"
 #include "options.h"
@@ -13,6 +14,7 @@ struct warden {
     struct watch signals;
     struct containment containment;
     struct sandboxes sandboxes;
+    struct closer closer;
     struct control control;
     pid_t tsfnd;      /* 0 once it is reaped */
     int tsfnd_status; /* as the warden's own exit status */

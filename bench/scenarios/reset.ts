@@ -1,8 +1,10 @@
 // M10: a fresh writable layer under a running process, after it wrote no file and after 10,000: asked of the warden →
 // answered. Against the mounts alone (L7). It happens after the answer has left, so no caller waits for it.
 
-import { readdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { now } from "../../runtime/trace.ts";
 import { inside, spec, startWarden } from "../../test/support/warden.ts";
 import { startFloor } from "../floor.ts";
@@ -12,6 +14,8 @@ import { medianRatio } from "../statistics.ts";
 
 const manyFiles = 10_000;
 const warmUpRounds = 3;
+/** More than enough for the closer to free the files of one reset. */
+const freeingMs = 150;
 
 export async function runReset({ rounds, owner }: ScenarioOptions): Promise<Report> {
   const warden = await startWarden({ teardown: (undo) => owner.defer(async () => void (await undo())) });
@@ -29,13 +33,23 @@ export async function runReset({ rounds, owner }: ScenarioOptions): Promise<Repo
     cgroups: [],
   });
   const written = join("/proc", String(pid), "root/tmp");
+  const elsewhere = mkdtempSync(join(tmpdir(), "tsfn-bench-"));
+  owner.defer(() => rmSync(elsewhere, { recursive: true }));
   const reset = async (files: number): Promise<number> => {
-    for (let index = 0; index < files; index += 1) writeFileSync(join(written, `${index}.txt`), "x");
+    // As many elsewhere, so that the machine is in the same state before both.
+    const directory = files === 0 ? elsewhere : written;
+    for (let index = 0; index < manyFiles; index += 1) writeFileSync(join(directory, `${index}.txt`), "x");
     const startedAtMs = now();
     await sandbox.resetLayer();
     const durationMs = now() - startedAtMs;
     const left = readdirSync(written);
     if (left.length > 0) throw new Error(`${left.length} files are left of ${files} after a reset`);
+    return durationMs;
+  };
+  /** What the old layer held is freed meanwhile, by the closer. */
+  const settled = async (files: number): Promise<number> => {
+    const durationMs = await reset(files);
+    await sleep(freeingMs);
     return durationMs;
   };
 
@@ -44,8 +58,8 @@ export async function runReset({ rounds, owner }: ScenarioOptions): Promise<Repo
     // In turns, and the other way round every second time.
     const samples =
       round % 2 === 0
-        ? { none: await reset(0), many: await reset(manyFiles), mounts: (await floor.round("L7")).wallMs }
-        : { mounts: (await floor.round("L7")).wallMs, many: await reset(manyFiles), none: await reset(0) };
+        ? { none: await settled(0), many: await settled(manyFiles), mounts: (await floor.round("L7")).wallMs }
+        : { mounts: (await floor.round("L7")).wallMs, many: await settled(manyFiles), none: await settled(0) };
     if (round < warmUpRounds) continue;
     none.push(samples.none);
     many.push(samples.many);

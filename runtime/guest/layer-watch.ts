@@ -13,7 +13,12 @@ export interface LayerWatch {
   renew(): void;
   /** Writes these files now and into every fresh layer. By path. */
   place(files: Readonly<Record<string, string>>): void;
-  /** Goes to the working directory in the present root: a swap of the root leaves the process in the old one. */
+  /**
+   * Leaves the working directory for the root, which a swap moves along: whoever leaves an old layer last waits until the
+   * kernel has freed it.
+   */
+  leave(): void;
+  /** Goes to the working directory in the present root. */
   enter(): void;
 }
 
@@ -34,6 +39,7 @@ export function watchLayer(directories: readonly string[] = ownDirectories): Lay
       placed = files;
       write();
     },
+    leave: () => chdir("/"),
     enter() {
       chdir(home);
       write();
@@ -42,7 +48,13 @@ export function watchLayer(directories: readonly string[] = ownDirectories): Lay
 }
 
 /** For a process that serves no layer: as in tests. */
-export const noLayer: LayerWatch = { isDirty: () => false, renew: () => {}, place: () => {}, enter: () => {} };
+export const noLayer: LayerWatch = {
+  isDirty: () => false,
+  renew: () => {},
+  place: () => {},
+  leave: () => {},
+  enter: () => {},
+};
 
 function fingerprint(directories: readonly string[]): string {
   let text = String(statfsSync("/").ffree);

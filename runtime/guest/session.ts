@@ -50,6 +50,8 @@ export class Session {
   #awaitsReset = false;
   #site: CallSite | null = null;
   #retiring = false;
+  /** From the working directory, because a reset is due. */
+  #isAway = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -93,6 +95,8 @@ export class Session {
   }
 
   #begin(site: CallSite, number: number, invoke: Invoke): void {
+    // Nobody reset it: another invocation was on its way.
+    if (this.#isAway) this.#enter();
     const call = new Call(site, number, invoke);
     this.#calls.set(number, call);
     const beganAtMs = performance.now();
@@ -103,6 +107,8 @@ export class Session {
     const { writer, layer } = this.#options;
     this.#calls.delete(number);
     if (this.#calls.size === 0 && layer.isDirty()) {
+      layer.leave();
+      this.#isAway = true;
       this.#awaitsReset = true;
       writer.send(toDaemon.dirty, 0);
     }
@@ -142,11 +148,16 @@ export class Session {
 
   #reset(): void {
     const { writer, layer } = this.#options;
-    layer.enter();
+    this.#enter();
     layer.renew();
     this.#awaitsReset = false;
     writer.send(toDaemon.resetDone, 0);
     this.#next();
+  }
+
+  #enter(): void {
+    this.#options.layer.enter();
+    this.#isAway = false;
   }
 
   #retire(): void {

@@ -24,6 +24,7 @@ const sandboxUids = (uid: number): boolean => uid >= 0x4000_0000 && uid % 4_096 
 /** The last ones of a server's block, which no function can be. */
 const zygoteUids = (uid: number): boolean => uid >= 0x4000_0000 && uid % 2 ** 24 === 2 ** 24 - 1;
 const pauseUids = (uid: number): boolean => uid >= 0x4000_0000 && uid % 2 ** 24 === 2 ** 24 - 2;
+const closerUids = (uid: number): boolean => uid >= 0x4000_0000 && uid % 2 ** 24 === 2 ** 24 - 3;
 /** It must be known to the host's user namespace to enter those of the sandboxes. */
 const allButUser = namespaceKinds.filter((kind) => kind !== "user");
 
@@ -31,6 +32,7 @@ const expectations = new Map<ProcessKind, Expectation>([
   ["guardian", { uid: (uid) => uid === 0, powerless: true, seccomp: "2", ownNamespaces: [] }],
   ["warden", { uid: (uid) => uid === 0, powerless: false, seccomp: "0", ownNamespaces: ["mnt"] }],
   ["tsfnd", { uid: hostUids, powerless: true, seccomp: "2", ownNamespaces: ["mnt"] }],
+  ["closer", { uid: closerUids, powerless: true, seccomp: "2", ownNamespaces: ["mnt"] }],
   ["pause", { uid: pauseUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],
   ["zygote", { uid: zygoteUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],
   ["instance", { uid: sandboxUids, powerless: true, seccomp: "2", ownNamespaces: namespaceKinds }],

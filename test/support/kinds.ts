@@ -4,7 +4,7 @@ import { type ProcessEntry, processTree } from "./processes.ts";
 import type { ServerInfo } from "./server.ts";
 
 /** `pause` is the first process of a zygote's sandbox. */
-export type ProcessKind = "guardian" | "warden" | "tsfnd" | "pause" | "zygote" | "instance";
+export type ProcessKind = "guardian" | "warden" | "tsfnd" | "closer" | "pause" | "zygote" | "instance";
 
 export type ServerPids = Pick<ServerInfo, "pid" | "wardenPid" | "guardianPid">;
 
@@ -22,6 +22,7 @@ export function kindOf({ pid, parent, uid }: ProcessEntry, server: ServerPids): 
   // Its clones have its uid until they change it.
   if (uid % uidsPerServer === uidsPerServer - 1) return parent === server.wardenPid ? "zygote" : null;
   if (uid % uidsPerServer === uidsPerServer - 2) return "pause";
+  if (uid % uidsPerServer === uidsPerServer - 3) return "closer";
   return uid % uidsPerSandbox === functionUid ? "instance" : null;
 }
 
