@@ -67,7 +67,7 @@ int cgroup_clear(const char *path, struct failure *f);
 /* Who will be in a group: a clone stays out of a tree that controls nothing (cgroup_open_doors), tsfnd has no
  * limits and is in the v2 tree only, so that it is found. */
 enum cgroup_kind { CGROUP_OF_PROGRAM, CGROUP_OF_CLONE, CGROUP_OF_DAEMON };
-/* limits may be NULL for tsfnd's. */
+/* limits may be NULL for CGROUP_OF_DAEMON, which is the closer's, too. */
 int cgroup_create(const struct cgroups *c, const char *name, enum cgroup_kind kind,
                   const struct cgroup_limits *limits, struct failure *f);
 bool cgroup_has(const struct cgroups *c, int i, enum cgroup_kind kind);

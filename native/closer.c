@@ -110,7 +110,7 @@ static int start(struct warden *w, struct failure *f) {
 }
 
 int closer_open(struct warden *w, struct failure *f) {
-    if (cgroup_create(&w->containment.cgroups, CLOSER_CGROUP, NULL, f) < 0) return -1;
+    if (cgroup_create(&w->containment.cgroups, CLOSER_CGROUP, CGROUP_OF_DAEMON, NULL, f) < 0) return -1;
     return start(w, f);
 }
 
