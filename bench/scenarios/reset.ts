@@ -1,8 +1,7 @@
 // M10: a fresh writable layer under a running process, after it wrote no file and after 10,000: asked of the warden →
 // answered. Against the mounts alone (L7). It happens after the answer has left, so no caller waits for it.
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { now } from "../../runtime/trace.ts";
@@ -33,12 +32,8 @@ export async function runReset({ rounds, owner }: ScenarioOptions): Promise<Repo
     cgroups: [],
   });
   const written = join("/proc", String(pid), "root/tmp");
-  const elsewhere = mkdtempSync(join(tmpdir(), "tsfn-bench-"));
-  owner.defer(() => rmSync(elsewhere, { recursive: true }));
   const reset = async (files: number): Promise<number> => {
-    // As many elsewhere, so that the machine is in the same state before both.
-    const directory = files === 0 ? elsewhere : written;
-    for (let index = 0; index < manyFiles; index += 1) writeFileSync(join(directory, `${index}.txt`), "x");
+    for (let index = 0; index < files; index += 1) writeFileSync(join(written, `${index}.txt`), "x");
     const startedAtMs = now();
     await sandbox.resetLayer();
     const durationMs = now() - startedAtMs;
