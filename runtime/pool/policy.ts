@@ -41,7 +41,7 @@ export function startsWanted(view: PoolView): number {
 }
 
 /** How long an invocation may be expected to wait in a busy instance while an idle one could begin it at once. */
-const aheadMs = 0.5;
+const aheadMs = 1;
 /** Beyond this, more in one batch saves nothing. */
 const mostInBatch = 32;
 
