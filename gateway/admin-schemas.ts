@@ -40,7 +40,7 @@ const limits = z.object({
 const manifest = z
   .object({
     name: z.string(),
-    runtime: z.literal("node26"),
+    runtime: z.enum(["node26", "provided"]),
     handler: z.enum(["auto", "fetch", "lambda", "node", "server"]),
     env: z.record(z.string(), z.string()),
     secrets: z.array(z.string()).readonly(),

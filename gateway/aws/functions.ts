@@ -33,18 +33,20 @@ const updateCodeRequest = z.looseObject({
 export async function createFunction(runtime: Runtime, document: unknown): Promise<object> {
   const request = parse(createRequest, document);
   const { FunctionName: name } = request;
-  checkRuntime(request.Runtime);
+  const manifestRuntime = runtimeFor(request.Runtime);
   if (runtime.current(name) !== undefined) {
     throw new AwsError(409, "ResourceConflictException", `Function already exist: ${name}`);
   }
   const text = manifestText({
     name,
+    runtime: manifestRuntime,
     env: { ...request.Environment.Variables, ...settingsIn(request.Handler, request.Runtime) },
     memoryMb: request.MemorySize,
     timeoutS: request.Timeout,
     diskMb: request.EphemeralStorage?.Size ?? null,
   });
-  await deploy(runtime, name, request.Code.ZipFile, request.Handler, text);
+  const handler = manifestRuntime === "provided" ? null : request.Handler;
+  await deploy(runtime, name, request.Code.ZipFile, handler, text);
   return configurationOf(found(runtime, name), latest);
 }
 
@@ -52,7 +54,8 @@ export async function createFunction(runtime: Runtime, document: unknown): Promi
 export async function updateFunctionCode(runtime: Runtime, name: string, document: unknown): Promise<object> {
   const request = parse(updateCodeRequest, document);
   const { manifest } = found(runtime, name);
-  if (!request.DryRun) await deploy(runtime, name, request.ZipFile, handlerOf(manifest), manifestTextFrom(manifest));
+  const handler = manifest.runtime === "provided" ? null : handlerOf(manifest);
+  if (!request.DryRun) await deploy(runtime, name, request.ZipFile, handler, manifestTextFrom(manifest));
   return configurationOf(found(runtime, name), latest);
 }
 
@@ -79,7 +82,7 @@ export function configurationOf(version: FunctionVersion, qualifier: string): Re
   return {
     FunctionName: name,
     FunctionArn: qualifier === latest ? arnOf(name) : arnOf(name, qualifier),
-    Runtime: manifest.env[runtimeVariable]?.replace(/^AWS_Lambda_/, "") ?? "nodejs26.x",
+    Runtime: manifest.env[runtimeVariable]?.replace(/^AWS_Lambda_/, "") ?? usualRuntimes[manifest.runtime],
     Handler: handlerOf(manifest),
     Role: "arn:aws:iam::000000000000:role/tsfn",
     CodeSize: sizeBytes,
@@ -108,7 +111,13 @@ export function parse<Schema extends z.ZodType>(schema: Schema, document: unknow
   throw new AwsError(400, "InvalidParameterValueException", problems.join("; "));
 }
 
-async function deploy(runtime: Runtime, name: string, archive: string, handler: string, text: string): Promise<void> {
+async function deploy(
+  runtime: Runtime,
+  name: string,
+  archive: string,
+  handler: string | null,
+  text: string,
+): Promise<void> {
   const source = { archive: Buffer.from(archive, "base64"), handler, manifestText: text };
   await runtime.deploy(name, await packZip(source));
 }
@@ -137,8 +146,15 @@ function found(runtime: Pick<Runtime, "current">, name: string): FunctionVersion
   return version;
 }
 
-function checkRuntime(runtime: string): void {
-  if (/^nodejs\d+\.x$/.test(runtime)) return;
-  const message = `Runtime is ${JSON.stringify(runtime)}; wanted nodejs<major>.x, which runs on the Node.js of tsfn`;
+/** Lambda's names for those of functions that did not come from its clients. */
+const usualRuntimes: Readonly<Record<Manifest["runtime"], string>> = {
+  node26: "nodejs26.x",
+  provided: "provided.al2023",
+};
+
+function runtimeFor(runtime: string): Manifest["runtime"] {
+  if (/^nodejs\d+\.x$/.test(runtime)) return "node26";
+  if (/^provided(?:\.al2|\.al2023)?$/.test(runtime)) return "provided";
+  const message = `Runtime is ${JSON.stringify(runtime)}; wanted nodejs<major>.x, which runs on the Node.js of tsfn, or provided`;
   throw new AwsError(400, "InvalidParameterValueException", message);
 }

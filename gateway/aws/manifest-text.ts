@@ -4,6 +4,7 @@ import type { Manifest } from "../../runtime/catalog/index.ts";
 
 export interface LambdaSettings {
   readonly name: string;
+  readonly runtime: Manifest["runtime"];
   readonly env: Readonly<Record<string, string>>;
   readonly memoryMb: number;
   readonly timeoutS: number;
@@ -11,10 +12,11 @@ export interface LambdaSettings {
   readonly diskMb: number | null;
 }
 
-export function manifestText({ name, env, memoryMb, timeoutS, diskMb }: LambdaSettings): string {
+export function manifestText({ name, runtime, env, memoryMb, timeoutS, diskMb }: LambdaSettings): string {
   const disk = diskMb === null ? {} : { disk: `${diskMb}mb` };
   const limits = { memory: `${memoryMb}mb`, timeout: `${timeoutS}s`, ...disk };
-  return JSON.stringify({ name, handler: "lambda", env, limits });
+  const handler = runtime === "provided" ? "auto" : "lambda";
+  return JSON.stringify({ name, runtime, handler, env, limits });
 }
 
 /** What a live version was deployed with, for the next one. */

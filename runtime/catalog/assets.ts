@@ -31,10 +31,24 @@ const leftOutPattern = /^\.|^tsconfig(\..*)?\.json$|\.[cm]?tsx?$/;
 
 /** Sorted by path. `bundled` are paths relative to `dir`. @throws TsfnError SOURCE_INVALID */
 export async function listAssets(dir: string, bundled: ReadonlySet<string>): Promise<BundleFile[]> {
+  return await list(dir, (name, path) => isBuildInput(name) || bundled.has(path));
+}
+
+/** Everything but dot files and the manifest: the program may want its sources and its dependencies. As listAssets. */
+export async function listAll(dir: string): Promise<BundleFile[]> {
+  return await list(dir, (name, path) => name.startsWith(".") || path === "tsfn.json");
+}
+
+type LeaveOut = (name: string, path: string) => boolean;
+
+function isBuildInput(name: string): boolean {
+  return leftOut.has(name) || leftOutPattern.test(name);
+}
+
+async function list(dir: string, leaveOut: LeaveOut): Promise<BundleFile[]> {
   const files: BundleFile[] = [];
   let totalBytes = 0;
-  for await (const file of walk(dir, "")) {
-    if (bundled.has(file.path)) continue;
+  for await (const file of walk(dir, "", leaveOut)) {
     files.push(file);
     totalBytes += file.sizeBytes;
     if (files.length > packageLimits.files) throw tooBig(dir, `more than ${packageLimits.files} files`);
@@ -43,13 +57,13 @@ export async function listAssets(dir: string, bundled: ReadonlySet<string>): Pro
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-async function* walk(dir: string, prefix: string): AsyncGenerator<BundleFile> {
+async function* walk(dir: string, prefix: string, leaveOut: LeaveOut): AsyncGenerator<BundleFile> {
   for (const entry of await readdir(join(dir, prefix), { withFileTypes: true })) {
-    if (leftOut.has(entry.name) || leftOutPattern.test(entry.name)) continue;
     const path = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
+    if (leaveOut(entry.name, path)) continue;
     const problem = pathProblem(path);
     if (problem !== undefined) throw refused(path, problem);
-    if (entry.isDirectory()) yield* walk(dir, path);
+    if (entry.isDirectory()) yield* walk(dir, path, leaveOut);
     else yield await describe(dir, path);
   }
 }

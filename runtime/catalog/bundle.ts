@@ -4,7 +4,7 @@
 import { relative, resolve } from "node:path";
 import type { BuildOptions, BuildResult, Message, Metafile } from "esbuild";
 import { type Problem, TsfnError } from "../errors.ts";
-import { type BundleFile, listAssets } from "./assets.ts";
+import { type BundleFile, listAll, listAssets } from "./assets.ts";
 import { resolveFramework } from "./framework-module.ts";
 import type { FunctionSource } from "./source.ts";
 import { resolveTsfn, virtualPrefix } from "./tsfn-module.ts";
@@ -34,6 +34,7 @@ const requireBanner = [
 
 /** @throws TsfnError BUNDLE_FAILED with file, line and column of each mistake; SOURCE_INVALID */
 export async function bundleFunction(source: FunctionSource): Promise<Bundle> {
+  if (source.manifest.runtime === "provided") return await collectProgram(source);
   const { build } = await import("esbuild");
   const result = await build(buildOptions(source)).catch((error: unknown) => {
     throw bundleFailed(source, error);
@@ -42,6 +43,9 @@ export async function bundleFunction(source: FunctionSource): Promise<Bundle> {
 }
 
 export async function createBundler(source: FunctionSource): Promise<Bundler> {
+  if (source.manifest.runtime === "provided") {
+    return { rebuild: () => collectProgram(source), inputs: [], dispose: () => Promise.resolve() };
+  }
   const { context } = await import("esbuild");
   const builder = await context(buildOptions(source));
   let inputs = [resolve(source.dir, source.entry)];
@@ -58,6 +62,16 @@ export async function createBundler(source: FunctionSource): Promise<Bundler> {
     },
     dispose: () => builder.dispose(),
   };
+}
+
+/** Nothing is built of a function that brings its own program. */
+async function collectProgram({ dir }: FunctionSource): Promise<Bundle> {
+  const files = await listAll(dir);
+  return { files, sizeBytes: sizeOf(files), warnings: [] };
+}
+
+function sizeOf(files: readonly BundleFile[]): number {
+  return files.reduce((sum, file) => sum + file.sizeBytes, 0);
 }
 
 type Options = BuildOptions & { metafile: true; write: false };
@@ -98,8 +112,7 @@ async function toBundle(source: FunctionSource, result: BuildResult<Options>): P
     throw new TsfnError("SOURCE_INVALID", message, { hint: `Rename ${clash.path}` });
   }
   const files = [...built, ...assets].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  return { files, sizeBytes, warnings: result.warnings.map(toProblem) };
+  return { files, sizeBytes: sizeOf(files), warnings: result.warnings.map(toProblem) };
 }
 
 function inputPaths(metafile: Metafile): string[] {

@@ -92,13 +92,13 @@ export const manifestSchema = z
         .meta({ description: "the module that holds the handler" })
         .optional(),
       handler: oneOf(["auto", "fetch", "lambda", "node", "server"]).default("auto"),
-      runtime: oneOf(["node26"]).default("node26"),
+      runtime: oneOf(["node26", "provided"]).default("node26"),
       env: envSchema.default({}),
       secrets: secretsSchema.default([]),
       limits: limitsSchema,
       concurrency: whole("invocations one instance runs at the same time", 1, 1_000).default(1),
       reuse: oneOf(["process", "never"]).default("process"),
-      prefork: oneOf(["function", "runtime", "none"]).default("function"),
+      prefork: oneOf(["function", "runtime", "none"]).optional().meta({ default: "function" }),
       scaling: scalingSchema,
       network: oneOf(["none"]).default("none"),
     },
@@ -110,6 +110,16 @@ export const manifestSchema = z
       if (secrets.indexOf(name) < index)
         context.addIssue({ code: "custom", path: ["secrets", index], message: onlyOnce });
     });
+  })
+  .superRefine(({ runtime, main, handler, prefork }, context) => {
+    if (runtime !== "provided") return;
+    const refuse = (key: string, wanted: string) => {
+      const message = `${wanted}, because "runtime" is "provided"`;
+      context.addIssue({ code: "custom", path: [key], message });
+    };
+    if (main !== undefined) refuse("main", "none");
+    if (handler !== "auto") refuse("handler", `"auto"`);
+    if (prefork !== undefined && prefork !== "none") refuse("prefork", `"none"`);
   })
   .superRefine(({ reuse, concurrency }, context) => {
     if (reuse !== "never" || concurrency === 1) return;

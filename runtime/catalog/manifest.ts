@@ -128,7 +128,7 @@ function toManifest(name: string, data: z.output<typeof manifestSchema>): Manife
     },
     concurrency: data.concurrency,
     reuse: data.reuse,
-    prefork: data.prefork,
+    prefork: data.prefork ?? (data.runtime === "provided" ? "none" : "function"),
     scaling: { min: scaling.min, max: scaling.max, idleTimeoutMs: scaling.idleTimeout },
     network: data.network,
   };

@@ -9,12 +9,12 @@ import { isErrno, TsfnError } from "../errors.ts";
 import { maxManifestBytes, readManifest } from "./manifest.ts";
 import { envNameProblem } from "./manifest-schema.ts";
 import { quote } from "./name.ts";
-import type { Manifest } from "./version.ts";
+import { entryOf, type Manifest } from "./version.ts";
 
 export interface FunctionSource {
   /** Absolute, without symbolic links. */
   readonly dir: string;
-  /** The module with the handler, relative to `dir`. */
+  /** The module with the handler, or the program of the runtime "provided", relative to `dir`. */
   readonly entry: string;
   readonly manifest: Manifest;
   /** tsfn.json after the overrides, with its comments; always with a name. */
@@ -38,7 +38,8 @@ export async function loadSource(dir: string, overrides: SourceOverrides = {}): 
   const { manifest: written, main } = readManifest(text, manifestFile, defaults);
   const manifestText = override(text, { env: overrides.env ?? {}, name: overrides.name ?? written.name });
   const { manifest } = readManifest(manifestText, manifestFile, {});
-  return { dir: root, entry: await findEntry(root, main), manifest, manifestText };
+  const entry = manifest.runtime === "provided" ? await findProgram(root) : await findEntry(root, main);
+  return { dir: root, entry, manifest, manifestText };
 }
 
 async function resolveDirectory(dir: string): Promise<string> {
@@ -64,6 +65,24 @@ function override(text: string, { name, env }: Required<SourceOverrides>): strin
     set(["env", key], value);
   }
   return result;
+}
+
+async function findProgram(root: string): Promise<string> {
+  const name = entryOf("provided");
+  const stats = await statIfThere(join(root, name));
+  const found =
+    stats === undefined ? "it is not there" : stats.isFile() ? "it is not executable" : "it is no regular file";
+  if (stats?.isFile() && (stats.mode & 0o111) !== 0) return name;
+  throw new TsfnError(
+    "SOURCE_INVALID",
+    `"runtime" is "provided", which runs the program ${join(root, name)}: ${found}`,
+    {
+      hint:
+        found === "it is not executable"
+          ? `chmod +x ${join(root, name)}`
+          : `Put an executable file named ${name} there`,
+    },
+  );
 }
 
 async function findEntry(root: string, main: string | undefined): Promise<string> {

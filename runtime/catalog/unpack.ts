@@ -11,7 +11,7 @@ import { maxManifestBytes, parseManifest } from "./manifest.ts";
 import { quote } from "./name.ts";
 import { appPrefix, manifestEntry } from "./package.ts";
 import { packageLimits, pathProblem } from "./package-limits.ts";
-import type { Manifest } from "./version.ts";
+import { entryOf, type Manifest } from "./version.ts";
 
 export interface UnpackedPackage {
   readonly manifest: Manifest;
@@ -41,10 +41,15 @@ async function unpackInto(stagedDir: string, stream: Readable): Promise<Unpacked
     const unpacking = startUnpacking(stagedDir);
     await mkdir(join(stagedDir, "app"));
     await readArchive(stream, (entry) => unpackEntry(unpacking, entry));
-    const { manifestText, sizeBytes, kinds } = unpacking;
+    const { manifestText, sizeBytes, kinds, executables } = unpacking;
     if (manifestText === null) throw invalid(`it holds no ${manifestEntry}`);
-    if (kinds.get("app/index.mjs") !== "file") throw invalid("it holds no app/index.mjs");
-    return { manifest: parseManifest(manifestText, manifestEntry, {}), stagedDir, sizeBytes, discard };
+    const manifest = parseManifest(manifestText, manifestEntry, {});
+    const entry = appPrefix + entryOf(manifest.runtime);
+    if (kinds.get(entry) !== "file") throw invalid(`it holds no ${entry}`);
+    if (manifest.runtime === "provided" && !executables.has(entry)) {
+      throw invalid(`its ${entry} has mode 0644; wanted an executable file, as after chmod +x`);
+    }
+    return { manifest, stagedDir, sizeBytes, discard };
   } catch (error) {
     await discard();
     throw error;
@@ -55,13 +60,14 @@ interface Unpacking {
   readonly stagedDir: string;
   /** Every path made so far. */
   readonly kinds: Map<string, "file" | "directory">;
+  readonly executables: Set<string>;
   sizeBytes: number;
   manifestText: string | null;
 }
 
 function startUnpacking(stagedDir: string): Unpacking {
   const kinds: Unpacking["kinds"] = new Map([".", "app"].map((path) => [path, "directory"]));
-  return { stagedDir, kinds, sizeBytes: 0, manifestText: null };
+  return { stagedDir, kinds, executables: new Set(), sizeBytes: 0, manifestText: null };
 }
 
 async function unpackEntry(unpacking: Unpacking, entry: ArchiveEntry): Promise<void> {
@@ -80,6 +86,7 @@ async function unpackEntry(unpacking: Unpacking, entry: ArchiveEntry): Promise<v
   if (type === "directory") return makeDirectory(unpacking, path);
   await makeDirectory(unpacking, dirname(path));
   claim(unpacking, path, "file");
+  if (isExecutable(entry)) unpacking.executables.add(path);
   await writeFile(join(unpacking.stagedDir, path), entry);
 }
 
@@ -109,10 +116,14 @@ function claim({ kinds }: Unpacking, path: string, kind: "file" | "directory"): 
   if (kinds.size > packageLimits.files + 2) throw invalid(`it has more than ${packageLimits.files} entries`);
 }
 
+function isExecutable({ mode }: ArchiveEntry): boolean {
+  return (mode & 0o111) !== 0;
+}
+
 const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 async function writeFile(path: string, entry: ArchiveEntry): Promise<void> {
-  const mode = (entry.mode & 0o111) === 0 ? 0o644 : 0o755;
+  const mode = isExecutable(entry) ? 0o755 : 0o644;
   const file = await open(path, createFlags, mode);
   try {
     // The umask of whoever started us must not decide.

@@ -1,4 +1,4 @@
-// What is deployed: a function is a name, a version one immutable deployment of it. Types only; manifest.ts makes a
+// What is deployed: a function is a name, a version one immutable deployment of it. manifest.ts makes a
 // Manifest from a user's file, catalog.ts keeps versions.
 
 import type { LayerDigest } from "../sandbox/index.ts";
@@ -7,7 +7,8 @@ import type { LayerDigest } from "../sandbox/index.ts";
 export interface Manifest {
   /** DNS label: `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`. */
   readonly name: string;
-  readonly runtime: "node26";
+  /** `provided`: the function is a program that speaks AWS's Runtime API. */
+  readonly runtime: "node26" | "provided";
   readonly handler: "auto" | "fetch" | "lambda" | "node" | "server";
   readonly env: Readonly<Record<string, string>>;
   /** Names of secrets, which become variables and files. */
@@ -46,4 +47,9 @@ export interface FunctionVersion {
   readonly sizeBytes: number;
   /** ISO 8601. */
   readonly createdAt: string;
+}
+
+/** What is run of a function, relative to its directory. */
+export function entryOf(runtime: Manifest["runtime"]): string {
+  return runtime === "provided" ? "bootstrap" : "index.mjs";
 }

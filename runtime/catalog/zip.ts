@@ -11,8 +11,8 @@ import { packageLimits } from "./package-limits.ts";
 
 export interface ZipSource {
   readonly archive: Buffer;
-  /** `file.export`, as Lambda names it: `index.handler`, `src/app.main`. */
-  readonly handler: string;
+  /** `file.export`, as Lambda names it: `index.handler`, `src/app.main`. null: the archive brings its own program. */
+  readonly handler: string | null;
   /** Text of tsfn.json. */
   readonly manifestText: string;
 }
@@ -27,7 +27,8 @@ const symlinkType = 0o120000;
 export async function packZip(source: ZipSource): Promise<Readable> {
   const zip = await openZip(source.archive);
   const entries = await listEntries(zip);
-  const bridge = bridgeModule(source.handler, new Set(entries.map(({ fileName }) => fileName)));
+  const names = new Set(entries.map(({ fileName }) => fileName));
+  const bridge = source.handler === null ? null : bridgeModule(source.handler, names);
   const archive = pack();
   const write = async () => {
     const manifest = Buffer.from(source.manifestText);
@@ -110,6 +111,6 @@ function modeOf({ externalFileAttributes }: Entry): number {
 function invalid(found: string, cause?: unknown): TsfnError {
   return new TsfnError("PACKAGE_INVALID", `the zip archive cannot be read: ${found}`, {
     cause,
-    hint: "Upload a zip archive of a Node.js Lambda function",
+    hint: "Upload a zip archive of a Lambda function",
   });
 }

@@ -19,6 +19,8 @@ export interface LayerWatch {
    */
   leave(): void;
   /** Goes to the working directory in the present root. */
+  /** From now on what is written stays: the layer lives as long as the process. */
+  keep(): void;
   enter(): void;
 }
 
@@ -26,12 +28,13 @@ export function watchLayer(directories: readonly string[] = ownDirectories): Lay
   const home = process.cwd();
   const chdir = process.chdir.bind(process);
   let clean = "";
+  let isKept = false;
   let placed: Readonly<Record<string, string>> = {};
   const write = () => {
     for (const [path, content] of Object.entries(placed)) writeFileSync(path, content, { mode: 0o400, flag: "wx" });
   };
   return {
-    isDirty: () => fingerprint(directories) !== clean,
+    isDirty: () => !isKept && fingerprint(directories) !== clean,
     renew() {
       clean = fingerprint(directories);
     },
@@ -40,6 +43,9 @@ export function watchLayer(directories: readonly string[] = ownDirectories): Lay
       write();
     },
     leave: () => chdir("/"),
+    keep() {
+      isKept = true;
+    },
     enter() {
       chdir(home);
       write();
@@ -53,6 +59,7 @@ export const noLayer: LayerWatch = {
   renew: () => {},
   place: () => {},
   leave: () => {},
+  keep: () => {},
   enter: () => {},
 };
 

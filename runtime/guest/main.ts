@@ -3,7 +3,9 @@
 
 import { Socket } from "node:net";
 import { encode, FrameWriter, type Init, toDaemon } from "../wire/index.ts";
+import { startBootstrap } from "./bootstrap.ts";
 import { failureOf } from "./failure.ts";
+import type { Handler } from "./handlers/index.ts";
 import { installKnownResponse } from "./known-response.ts";
 import { noLayer, watchLayer } from "./layer-watch.ts";
 import { loadHandler } from "./loader.ts";
@@ -43,7 +45,7 @@ async function start(init: Init): Promise<void> {
   const startedAtMs = performance.now();
   try {
     const env = installSecrets(init, layer);
-    const handler = await loadHandler(init);
+    const handler = await load(init, env);
     session.serve({ writer, handler, env });
     const loadMs = performance.now() - startedAtMs;
     writer.send(toDaemon.ready, 0, encode({ handler: handler.shape, loadMs, unforkable: [] }));
@@ -51,4 +53,18 @@ async function start(init: Init): Promise<void> {
     writer.send(toDaemon.loadFailed, 0, encode(failureOf(thrown)));
     writer.whenFlushed(() => exit(1));
   }
+}
+
+function load(init: Init, env: Init["env"]): Promise<Handler> {
+  if (init.runtime !== "provided") return loadHandler(init);
+  // A swap of the root would leave the program in the old one, with files open.
+  layer.keep();
+  return startBootstrap({
+    init,
+    env,
+    onEnd(exitCode, words) {
+      outside.print("stderr", "error", `${words}\n`);
+      exit(exitCode);
+    },
+  });
 }

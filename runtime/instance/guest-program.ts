@@ -1,6 +1,6 @@
 // What is started in a sandbox for a version, and what the guest is told first.
 
-import type { FunctionVersion } from "../catalog/index.ts";
+import { entryOf, type FunctionVersion, type Manifest } from "../catalog/index.ts";
 import type { LayerDigest, Program, SandboxSpec } from "../sandbox/index.ts";
 import { type Init, instanceIdVariable } from "../wire/index.ts";
 
@@ -10,6 +10,8 @@ const openFiles = 1_024;
 /** On tmpfs an inode costs about 1 KiB that the size limit does not count. */
 const bytesPerInode = 4_096;
 const forkRoomBytes = 64 * mib;
+/** Heap for the guest beside a function's own program: it holds no more than events and answers. */
+const besideProgramMib = 48;
 
 export function sandboxFor(version: FunctionVersion, id: string, layers: readonly LayerDigest[]): SandboxSpec {
   const { memoryBytes, cpus, pids, diskBytes } = version.manifest.limits;
@@ -19,13 +21,14 @@ export function sandboxFor(version: FunctionVersion, id: string, layers: readonl
 }
 
 export function programFor(version: FunctionVersion): Program {
-  const { memoryBytes } = version.manifest.limits;
+  const { runtime, limits } = version.manifest;
+  const { memoryBytes } = limits;
   return {
     argv: [
       "/usr/local/bin/node",
       "--disable-sigusr1",
       "--enable-source-maps",
-      `--max-old-space-size=${maxOldSpaceMib(memoryBytes)}`,
+      `--max-old-space-size=${maxOldSpaceMib(runtime, memoryBytes)}`,
       "/opt/tsfn/guest.mjs",
     ],
     // What Node itself may want before init brings the function's own.
@@ -67,7 +70,8 @@ export function initFor(version: FunctionVersion, id: string, secrets: Init["sec
     function: version.function,
     version: version.number,
     instance: id,
-    entry: "index.mjs",
+    runtime: manifest.runtime,
+    entry: entryOf(manifest.runtime),
     handler: manifest.handler,
     env: {
       ...basicEnv,
@@ -103,6 +107,7 @@ const basicEnv: Program["env"] = { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "
  * V8's heap must be full before the cgroup is, so that garbage is collected instead of the process killed. Node 26 needs
  * about 40 MiB besides the old space: its code and data, stacks, the young generation.
  */
-function maxOldSpaceMib(memoryBytes: number): number {
-  return Math.max(16, Math.floor(memoryBytes / mib) - 40);
+function maxOldSpaceMib(runtime: Manifest["runtime"], memoryBytes: number): number {
+  const most = runtime === "provided" ? besideProgramMib : Number.POSITIVE_INFINITY;
+  return Math.min(most, Math.max(16, Math.floor(memoryBytes / mib) - 40));
 }

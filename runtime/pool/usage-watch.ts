@@ -85,7 +85,7 @@ export class UsageWatch {
     if (count > 0 || isIdle) this.#share(this.#pending.splice(0, count), usage.cpuUs, usage.memoryPeakBytes);
     if (this.#pending.length > 0) this.#readLater();
     // Only a layer that nobody had a reason to write to meanwhile can be compared.
-    if (!isIdle) return;
+    if (!isIdle || keepsLayer(instance)) return;
     const { swaps } = instance.layer;
     const fresh = await freshLayer.freeInodes(instance.sandbox.describe().limits.diskInodes);
     if (fresh !== null) this.#compare(usage.layerFreeInodes, fresh - ownInodes, swaps);
@@ -118,6 +118,11 @@ export class UsageWatch {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }
+}
+
+/** Its program stays in the layer that it began with. */
+function keepsLayer({ version }: Instance): boolean {
+  return version.manifest.runtime === "provided";
 }
 
 /** The same as long as nothing was handed over in between; null while something is in flight. */

@@ -90,11 +90,16 @@ export type HandlerShape = (typeof handlerShapes)[number];
 /** The variable that tells a function which instance it runs in. */
 export const instanceIdVariable = "TSFN_INSTANCE_ID";
 
+/** Whose module is loaded, or whose own program runs. */
+export const runtimes = ["node26", "provided"] as const;
+export type RuntimeName = (typeof runtimes)[number];
+
 export interface Init {
   readonly function: string;
   readonly version: number;
   readonly instance: string;
-  /** Path of the module, relative to the process's working directory. */
+  readonly runtime: RuntimeName;
+  /** Path of the module or the program, relative to the process's working directory. */
   readonly entry: string;
   readonly handler: "auto" | HandlerShape;
   /** The whole of `process.env`. */

@@ -7,7 +7,7 @@ import { Unpackr } from "msgpackr/unpack";
 import { Fields } from "./fields.ts";
 import { ProtocolError } from "./frames.ts";
 import type { Cancel, Credit, Failure, Init, Output, Ready } from "./messages.ts";
-import { handlerShapes, limits } from "./messages.ts";
+import { handlerShapes, limits, runtimes } from "./messages.ts";
 import { assertPlain } from "./plain.ts";
 
 const packr = new Packr({ useRecords: false, variableMapSize: true });
@@ -29,6 +29,7 @@ export const decodeInit = (payload: Buffer): Init => {
     function: fields.string("function", 63),
     version: fields.integer("version", 1, Number.MAX_SAFE_INTEGER),
     instance: fields.string("instance", maxIdLength),
+    runtime: fields.oneOf("runtime", runtimes),
     entry: fields.string("entry", 4_096),
     handler: fields.oneOf("handler", ["auto", ...handlerShapes]),
     env: fields.stringRecord("env"),

@@ -48,8 +48,20 @@ const mistakes: readonly (readonly [text: string, ...told: readonly string[]])[]
     '1:14 handler is "fecth"; wanted "auto" or "fetch" or "lambda" or "node" or "server"; did you mean "fetch"?',
   ],
   ['{ "handler": true }', '1:14 handler is true; wanted "auto" or "fetch" or "lambda" or "node" or "server"'],
-  ['{ "runtime": "node24" }', '1:14 runtime is "node24", which is not available in this release; wanted "node26"'],
-  ['{ "runtime": "deno" }', '1:14 runtime is "deno"; wanted "node26"'],
+  [
+    '{ "runtime": "node24" }',
+    '1:14 runtime is "node24", which is not available in this release; wanted "node26" or "provided"; did you mean "node26"?',
+  ],
+  ['{ "runtime": "deno" }', '1:14 runtime is "deno"; wanted "node26" or "provided"'],
+  ['{ "runtime": "provided", "main": "a.ts" }', '1:34 main is "a.ts"; wanted none, because "runtime" is "provided"'],
+  [
+    '{ "runtime": "provided", "handler": "node" }',
+    '1:37 handler is "node"; wanted "auto", because "runtime" is "provided"',
+  ],
+  [
+    '{ "runtime": "provided", "prefork": "function" }',
+    '1:37 prefork is "function"; wanted "none", because "runtime" is "provided"',
+  ],
   ['{ "secrets": ["1A"] }', `1:15 secrets.0 is "1A"; wanted ${wantedVariable}`],
   ['{ "secrets": ["TSFN_TOKEN"] }', `1:15 secrets.0 is "TSFN_TOKEN"; wanted ${wantedVariable}`],
   ['{ "secrets": ["A"], "env": { "A": "" } }', `1:15 secrets.0 is "A"; wanted a name that env does not set`],

@@ -232,6 +232,7 @@ async function startGuest(t: ExecutionContext, source: string) {
       function: "test",
       version: 1,
       instance: "test-1-a",
+      runtime: "node26",
       entry: "index.mjs",
       handler: "auto",
       env: {},

@@ -20,6 +20,7 @@ const init: Init = {
   function: "hello",
   version: 3,
   instance: "hello-3-ab",
+  runtime: "node26",
   entry: "index.mjs",
   handler: "auto",
   env: { A: "1", constructor: "c", toString: "t" },

@@ -6,3 +6,5 @@ export type { Handler, IncomingCall, ResponseLike } from "./handler.ts";
 export { lambdaEnvironment } from "./lambda.ts";
 export { offerStreaming } from "./lambda-stream.ts";
 export { portOf, watchPort } from "./listening.ts";
+export { LoadError } from "./module.ts";
+export { openRuntimeApi } from "./runtime-api.ts";

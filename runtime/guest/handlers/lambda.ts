@@ -69,13 +69,19 @@ function eventFor(call: IncomingCall) {
   return eventOf(call, call.env.TSFN_FUNCTION_NAME ?? "");
 }
 
+/** Of the function that a call over HTTP is for. */
+export function arnFor({ env }: IncomingCall): string {
+  return `arn:aws:lambda:${region()}:000000000000:function:${env.TSFN_FUNCTION_NAME ?? ""}`;
+}
+
 /** https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html */
-function contextFor({ env, context }: IncomingCall, api: InvokeApiCall | null): Readonly<Record<string, unknown>> {
+function contextFor(call: IncomingCall, api: InvokeApiCall | null): Readonly<Record<string, unknown>> {
+  const { env, context } = call;
   const functionName = env.TSFN_FUNCTION_NAME ?? "";
   return {
     functionName,
     functionVersion: env.TSFN_FUNCTION_VERSION ?? "",
-    invokedFunctionArn: `arn:aws:lambda:${region()}:000000000000:function:${functionName}`,
+    invokedFunctionArn: arnFor(call),
     memoryLimitInMB: env.TSFN_MEMORY_MB ?? "",
     awsRequestId: context.requestId,
     logGroupName: `/aws/lambda/${functionName}`,
