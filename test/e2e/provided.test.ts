@@ -61,11 +61,11 @@ while True:
         ask("POST", "invocation/" + id + "/response", event)
 `;
 
-const manifest = (name: string) =>
-  JSON.stringify({ name, runtime: "provided", limits: { timeout: "5s" }, scaling: { max: 2 } });
+const usual = { limits: { timeout: "5s" }, scaling: { max: 2 } };
 
-function directoryOf(name: string, bootstrap?: string): string {
-  const directory = functionDirectory(owner, { "tsfn.json": manifest(name) });
+function directoryOf(name: string, bootstrap?: string, manifest: object = usual): string {
+  const text = JSON.stringify({ name, runtime: "provided", ...manifest });
+  const directory = functionDirectory(owner, { "tsfn.json": text });
   if (bootstrap === undefined) copyFileSync(program, join(directory, "bootstrap"));
   else writeSource(directory, "bootstrap", bootstrap);
   chmodSync(join(directory, "bootstrap"), 0o755);
@@ -110,8 +110,8 @@ for (const [name, make] of kinds) {
       let next = 0;
       const call = async (): Promise<void> => {
         for (let number = next++; number < 1_000; number = next++) {
-          const usual = acts.get(number % 100) ?? [String(number), 200];
-          const [act, wanted] = number === endless ? ["hang", 504] : usual;
+          const common = acts.get(number % 100) ?? [String(number), 200];
+          const [act, wanted] = number === endless ? ["hang", 504] : common;
           const response = await server.fetch(`/function/${name}/x?act=${act}`);
           const document = (await response.json()) as { rawQueryString?: string };
           if (response.status !== wanted) wrong.push(`${act}: ${response.status} ${JSON.stringify(document)}`);
@@ -125,14 +125,7 @@ for (const [name, make] of kinds) {
 }
 
 test.serial("a program past its deadline is 504, its process is ended, and the next call answers", async (t) => {
-  const directory = directoryOf("late");
-  const limits = { timeout: "300ms" };
-  writeSource(
-    directory,
-    "tsfn.json",
-    JSON.stringify({ name: "late", runtime: "provided", limits, scaling: { max: 1 } }),
-  );
-  await server.deploy(directory);
+  await server.deploy(directoryOf("late", undefined, { limits: { timeout: "300ms" }, scaling: { max: 1 } }));
   const hung = await server.fetch("/function/late?act=hang");
   t.is(hung.status, 504);
   t.like(await hung.json(), { code: "FUNCTION_TIMEOUT" });
@@ -230,4 +223,33 @@ const post = async (path, body = "{}") => { const r = await fetch(api + path, { 
     fds.filter((target) => target?.startsWith("socket:")),
     [],
   );
+});
+
+/** Counts its invocations in a file. */
+const counting = `#!/usr/local/bin/node
+const { appendFileSync, statSync } = require("node:fs");
+const api = "http://" + process.env.AWS_LAMBDA_RUNTIME_API + "/2018-06-01/runtime/invocation/";
+(async () => {
+  for (;;) {
+    const next = await fetch(api + "next");
+    await next.text();
+    appendFileSync("/tmp/count", ".");
+    const body = String(statSync("/tmp/count").size);
+    await fetch(api + next.headers.get("lambda-runtime-aws-request-id") + "/response", { method: "POST", body });
+  }
+})();
+`;
+
+test.serial("files stay as long as the instance; with reuse never they are gone with the invocation", async (t) => {
+  await server.deploy(directoryOf("keeps", counting, { scaling: { max: 1 } }));
+  await server.deploy(directoryOf("forgets", counting, { reuse: "never", scaling: { max: 1 } }));
+  const count = async (name: string) => Number(await (await server.fetch(`/function/${name}`)).text());
+  t.deepEqual([await count("keeps"), await count("keeps")], [1, 2]);
+  // By then the layer has been looked at from outside.
+  await until("both are reported", async () => {
+    const { stdout } = await server.cli(["logs", "keeps"]);
+    return stdout.split("platform.invokeReport").length > 2 || undefined;
+  });
+  t.is(await count("keeps"), 3);
+  t.deepEqual([await count("forgets"), await count("forgets")], [1, 1]);
 });
