@@ -13,7 +13,9 @@ import { arnFor } from "./lambda.ts";
 import { answerOf, eventOf } from "./lambda-event.ts";
 import { type InvokeApiCall, invokeApiCall } from "./lambda-invoke.ts";
 import { RuntimeError, readReport } from "./runtime-error.ts";
+import { isStreamed, streamedAnswer } from "./streamed-answer.ts";
 
+// Taken before the function's code runs, which may put its own in place.
 const { Response } = globalThis;
 
 /** Lambda's own limit. */
@@ -148,7 +150,7 @@ class Desk {
       return;
     }
     try {
-      flight.answer.resolve(flight.api === null ? httpAnswer(body) : jsonAnswer(body));
+      flight.answer.resolve(isStreamed(request) ? streamedAnswer(request, body) : wholeAnswer(flight, body));
     } catch (thrown) {
       flight.answer.reject(thrown);
     }
@@ -226,6 +228,10 @@ function traceIdOf({ headers }: IncomingCall): string | null {
 function asciiJson(value: unknown): string {
   const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return JSON.stringify(value).replace(/[^\x20-\x7e]/g, escaped);
+}
+
+function wholeAnswer({ api }: Flight, body: Buffer): ResponseLike {
+  return api === null ? httpAnswer(body) : jsonAnswer(body);
 }
 
 /** As a function URL takes it; what is no JSON is the body. @throws BadResponse */

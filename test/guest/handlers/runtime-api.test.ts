@@ -1,6 +1,7 @@
 // The Runtime API as a program sees it, and what its answers become: order, concurrency, and programs that misbehave. Real
 // programs in real sandboxes are in test/e2e/provided.test.ts.
 
+import { request as openRequest } from "node:http";
 import test, { type ExecutionContext } from "ava";
 import type { IncomingCall, ResponseLike } from "../../../runtime/guest/handlers/handler.ts";
 import { openRuntimeApi } from "../../../runtime/guest/handlers/runtime-api.ts";
@@ -163,4 +164,46 @@ test("a program that gives up before its first invocation is not ready", async (
     t.throwsAsync(api.ready, { name: "No.Table", message: "there is none" }),
   ]);
   t.is(status, 202);
+});
+
+test("a streamed answer has the head it begins with, and fails as its trailers say", async (t) => {
+  const { api, next, call } = await openApi(t);
+  const stream = async (id: string, type: string, body: string, trailers: Readonly<Record<string, string>> = {}) => {
+    const path = `/2018-06-01/runtime/invocation/${id}/response`;
+    const mode = { "Lambda-Runtime-Function-Response-Mode": "streaming", "Content-Type": type };
+    const headers = { ...mode, "Transfer-Encoding": "chunked", Trailer: Object.keys(trailers).join(", ") };
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const request = openRequest(`http://${api.address}${path}`, { method: "POST", headers }, (response) => {
+      response.resume().once("end", () => resolve(response.statusCode ?? 0));
+    });
+    request.once("error", reject).write(body);
+    request.addTrailers(trailers);
+    request.end();
+    return await promise;
+  };
+  const headed = "application/vnd.awslambda.http-integration-response";
+  const first = call("one");
+  const head = JSON.stringify({ statusCode: 418, headers: { "x-a": "1" }, cookies: ["c=1"] });
+  t.is(await stream((await next()).id, headed, `${head}${"\0".repeat(8)}tea`), 202);
+  const answer = await first.answer;
+  t.is(answer.status, 418);
+  t.deepEqual(
+    [...answer.headers],
+    [
+      ["x-a", "1"],
+      ["set-cookie", "c=1"],
+    ],
+  );
+  t.is(await textOf(answer), "tea");
+  const plain = call("two");
+  await stream((await next()).id, "image/png", "not json");
+  t.deepEqual([...(await plain.answer).headers], [["content-type", "image/png"]]);
+  const headless = call("three");
+  await stream((await next()).id, headed, "tea");
+  await t.throwsAsync(headless.answer, { name: "BadResponse", message: /has no head/ });
+  const broken = call("four");
+  const report = Buffer.from(`{"errorMessage":"midway"}`).toString("base64");
+  const trailers = { "Lambda-Runtime-Function-Error-Type": "Mid.Way", "Lambda-Runtime-Function-Error-Body": report };
+  await stream((await next()).id, "text/plain", "half", trailers);
+  await t.throwsAsync(broken.answer, { name: "Mid.Way", message: "midway" });
 });
