@@ -69,7 +69,8 @@ async function startDev(t: ExecutionContext): Promise<Dev> {
       return ended;
     },
     async assertNothingLeft() {
-      t.deepEqual(pids.filter(isAlive), []);
+      // esbuild's process may see a moment later than we do that the command has ended.
+      await until("all its processes are gone", () => !pids.some(isAlive));
       for (const audit of audits) audit.assertClean();
       t.deepEqual(readdirSync(temporary), [], "temporary files");
     },
