@@ -152,16 +152,19 @@ test("info, probes and OpenAPI describe the server", async (t) => {
       .sort(),
     [
       "delete /v1/functions/{name}",
+      "delete /v1/secrets/{name}",
       "get /v1/functions",
       "get /v1/functions/{name}",
       "get /v1/functions/{name}/logs",
       "get /v1/functions/{name}/versions",
       "get /v1/info",
       "get /v1/instances",
+      "get /v1/secrets",
       "post /v1/functions/{name}/restart",
       "post /v1/functions/{name}/rollback",
       "post /v1/shutdown",
       "put /v1/functions/{name}",
+      "put /v1/secrets/{name}",
     ],
   );
 });
