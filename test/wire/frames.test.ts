@@ -65,7 +65,7 @@ test("a payload may be as long as its kind allows and not a byte longer", (t) =>
   const longest: [number, number][] = [
     [toDaemon.body, limits.maxChunkBytes],
     [toDaemon.output, limits.maxControlBytes],
-    [toDaemon.settled, 0],
+    [toDaemon.dirty, 0],
   ];
   for (const [kind, most] of longest) {
     t.is(read([written([{ kind, invocation: 1, payload: Buffer.alloc(most) }])])[0]?.payload.length, most);
