@@ -29,6 +29,9 @@ test("after kill -9 of the warden the guardian ends when everyone is reaped, and
   warden.signal("SIGKILL");
   t.like(await warden.ended, { code: 137, signal: null });
   t.deepEqual(remaining(pids), []);
+  // Its control groups are the next start's to remove.
+  await (await startWarden(t, { after: warden })).stop();
+  t.deepEqual(cgroupsOf(warden.id), []);
 });
 
 test("after kill -9 of the guardian the warden stops in order, and nothing is left", async (t) => {
