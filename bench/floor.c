@@ -94,10 +94,13 @@ static void add(const char **list, int *count, int most) {
 }
 
 static struct floor_options parse(int argc, char **argv) {
-    static const struct option known[] = {
-        {"private-kib", required_argument, NULL, 'p'},   {"mappings", required_argument, NULL, 'm'},
-        {"touched-pages", required_argument, NULL, 't'}, {"layer", required_argument, NULL, 'l'},
-        {"cgroup", required_argument, NULL, 'c'},        {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"private-kib", required_argument, NULL, 'p'},
+                                          {"mappings", required_argument, NULL, 'm'},
+                                          {"touched-pages", required_argument, NULL, 't'},
+                                          {"layer", required_argument, NULL, 'l'},
+                                          {"cgroup", required_argument, NULL, 'c'},
+                                          {"place", required_argument, NULL, 'd'},
+                                          {NULL, 0, NULL, 0}};
     struct floor_options options = {.mappings = 1};
     for (int which; (which = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (which == 'p') options.private_bytes = strtoull(optarg, NULL, 10) * 1024;
@@ -105,7 +108,12 @@ static struct floor_options parse(int argc, char **argv) {
         if (which == 't') options.touched_pages = (unsigned)strtoul(optarg, NULL, 10);
         if (which == 'l') add(options.layers, &options.layer_count, FLOOR_MOST_LAYERS);
         if (which == 'c') add(options.trees, &options.tree_count, FLOOR_MOST_TREES);
+        if (which == 'd') options.place = optarg;
         if (which == '?') exit(2);
+    }
+    if (options.place == NULL) {
+        fprintf(stderr, "floor: --place is missing; wanted an empty directory\n");
+        exit(2);
     }
     return options;
 }

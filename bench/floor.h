@@ -20,6 +20,7 @@ struct floor_options {
     int layer_count;
     const char *trees[FLOOR_MOST_TREES]; /* mount points of the cgroup hierarchies to attach to */
     int tree_count;
+    const char *place; /* an empty directory; what is made below it is removed, it stays */
 };
 
 struct floor_time {

@@ -5,6 +5,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { makePlace } from "./place.ts";
 
 export type FloorName = "L1" | "L2" | "L3" | "L5" | "L7";
 
@@ -48,7 +49,9 @@ export function buildFloor(): string {
 
 /** It ends with `owner`. */
 export function startFloor(owner: AsyncDisposableStack, model: FloorModel): Floor {
-  const child = spawn(buildFloor(), argumentsFor(model), { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(buildFloor(), [...argumentsFor(model), "--place", makePlace(owner)], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ended = once(child, "exit");
   owner.defer(async () => {

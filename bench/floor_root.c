@@ -5,6 +5,7 @@
 #include "syscalls.h"
 
 #include <errno.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -24,8 +25,7 @@ static const struct seed {
 static const char *const devices[] = {"null", "zero", "full", "random", "urandom"};
 static const unsigned minors[] = {3, 5, 7, 8, 9};
 
-static char place[] = "/tmp/tsfn-floor-XXXXXX";
-static char build[64], devices_at[64], swap_at[64];
+static char build[PATH_MAX], devices_at[PATH_MAX], swap_at[PATH_MAX];
 static const struct floor_options *plan;
 
 static int new_mount(int fs, unsigned attributes) {
@@ -45,10 +45,9 @@ static void make_devices(void) {
 
 void floor_root_prepare(const struct floor_options *options) {
     plan = options;
-    if (mkdtemp(place) == NULL) floor_fail(place);
-    snprintf(build, sizeof build, "%s/build", place);
-    snprintf(devices_at, sizeof devices_at, "%s/dev", place);
-    snprintf(swap_at, sizeof swap_at, "%s/swap", place);
+    snprintf(build, sizeof build, "%s/build", plan->place);
+    snprintf(devices_at, sizeof devices_at, "%s/dev", plan->place);
+    snprintf(swap_at, sizeof swap_at, "%s/swap", plan->place);
     floor_check(mkdir(build, 0700), build);
     floor_check(mkdir(devices_at, 0700), devices_at);
     floor_check(mkdir(swap_at, 0700), swap_at);
@@ -60,7 +59,6 @@ void floor_root_forget(void) {
     floor_check(rmdir(build), build);
     floor_check(rmdir(devices_at), devices_at);
     floor_check(rmdir(swap_at), swap_at);
-    floor_check(rmdir(place), place);
 }
 
 static int make_tmpfs(void) {
@@ -86,7 +84,7 @@ static void plant_seeds(int tmpfs, uid_t owner) {
 
 static int make_overlay(void) {
     cleanup_fd int fs = floor_check(sys_fsopen("overlay"), "open overlay");
-    char upper[96], work[96];
+    char upper[PATH_MAX + 8], work[PATH_MAX + 8];
     snprintf(upper, sizeof upper, "%s/upper", build);
     snprintf(work, sizeof work, "%s/work", build);
     for (int i = 0; i < plan->layer_count; i++)
