@@ -82,6 +82,12 @@ interface Row {
   readonly references: readonly (readonly [name: RegExp, told: string])[];
 }
 
+const warmPeers = [
+  [/^node:http/, "`node:http`"],
+  [/^nginx/, "nginx → node"],
+  [/^workerd/, "workerd"],
+] as const;
+
 const rows: readonly Row[] = [
   {
     told: "cold start, to the first byte",
@@ -115,22 +121,14 @@ const rows: readonly Row[] = [
     measure: "one at a time, p50",
     scenarios: ["warm"],
     own: "tsfn",
-    references: [
-      [/^node:http/, "`node:http`"],
-      [/^nginx/, "nginx → node"],
-      [/^workerd/, "workerd"],
-    ],
+    references: warmPeers,
   },
   {
     told: "warm calls, 32 connections",
     measure: "32 at a time",
     scenarios: ["warm"],
     own: "tsfn",
-    references: [
-      [/^node:http/, "`node:http`"],
-      [/^nginx/, "nginx → node"],
-      [/^workerd/, "workerd"],
-    ],
+    references: warmPeers,
   },
   {
     told: "one more idle instance",
