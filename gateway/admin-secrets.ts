@@ -2,11 +2,10 @@
 // never goes out.
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { TsfnError } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/index.ts";
 import type { AdminEnv } from "./admin-functions.ts";
 import { problem, secretSummary } from "./admin-schemas.ts";
-import { openRequestBody } from "./request-body.ts";
+import { readRequestBody } from "./request-body.ts";
 
 /** More than any value may have, so that the store's own sentence is the one that is read. */
 const maxBodyBytes = 2 ** 20;
@@ -42,15 +41,8 @@ export function addSecretRoutes(app: OpenAPIHono<AdminEnv>, { runtime }: { reado
       responses: { 204: { description: "It is kept; functions that name it get new instances" }, ...failures },
     }),
     async (context) => {
-      const body = openRequestBody(context.env.incoming, {
-        limitBytes: maxBodyBytes,
-        limitName: "a secret's value",
-        onOverflow: () => {},
-      });
-      const chunks: Buffer[] = [];
-      for await (const chunk of body ?? []) chunks.push(chunk);
-      const value = Buffer.concat(chunks);
-      if (value.length > maxBodyBytes) throw new TsfnError("BODY_TOO_LARGE", "the secret's value is too large");
+      const limits = { limitBytes: maxBodyBytes, limitName: "a secret's value" };
+      const value = await readRequestBody(context.env.incoming, limits);
       await runtime.putSecret(context.req.param("name"), value.toString("utf8"));
       return context.body(null, 204);
     },

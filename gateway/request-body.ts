@@ -26,6 +26,18 @@ export function boundedBody(source: Readable, bounds: BodyBounds): Readable {
   return new RequestBody(source, bounds);
 }
 
+/** All of it at once; empty when there is none. @throws TsfnError BODY_TOO_LARGE */
+export async function readRequestBody(
+  request: IncomingMessage,
+  limits: Pick<BodyBounds, "limitBytes" | "limitName">,
+): Promise<Buffer> {
+  // Reading finds the overflow again, as the stream's error.
+  const body = openRequestBody(request, { ...limits, onOverflow: () => {} });
+  const chunks: Buffer[] = [];
+  for await (const chunk of body ?? []) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
 export function hasBody(request: IncomingMessage): boolean {
   if (request.headers["transfer-encoding"] !== undefined) return true;
   return Number(request.headers["content-length"] ?? 0) > 0;

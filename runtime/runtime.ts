@@ -247,5 +247,5 @@ function usersOf(catalog: Catalog, secret: string): string[] {
 function notFound(name: string, version?: number): TsfnError {
   const known = name.length > 63 ? `${name.slice(0, 63)}…` : name;
   if (version === undefined) return new TsfnError("FUNCTION_NOT_FOUND", `no function is deployed as "${known}"`);
-  return new TsfnError("FUNCTION_NOT_FOUND", `"${known}" has no version ${version}`);
+  return new TsfnError("VERSION_NOT_FOUND", `"${known}" has no version ${version}`, { function: known });
 }

@@ -23,7 +23,7 @@ export interface Runtime {
   version(name: string, number: number): FunctionVersion | undefined;
   /** A function's aliases by name. Synchronous, no disk. */
   aliases(name: string): ReadonlyMap<string, Alias>;
-  /** Makes or moves one. @throws FUNCTION_NOT_FOUND, also for a version that was not published; REQUEST_MALFORMED */
+  /** Makes or moves one. @throws FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, REQUEST_MALFORMED */
   putAlias(alias: Alias): Promise<void>;
   /** False when there is none. @throws FUNCTION_NOT_FOUND */
   deleteAlias(name: string, alias: string): Promise<boolean>;

@@ -27,6 +27,7 @@ export class AwsError extends Error {
 /** The status and type of each code that has one of its own; others go by their status. */
 const types: Partial<Readonly<Record<ErrorCode, readonly [number, string]>>> = {
   FUNCTION_NOT_FOUND: [404, "ResourceNotFoundException"],
+  VERSION_NOT_FOUND: [404, "ResourceNotFoundException"],
   CONCURRENCY_LIMIT: [429, "TooManyRequestsException"],
   BODY_TOO_LARGE: [413, "RequestTooLargeException"],
   REQUEST_MALFORMED: [400, "InvalidRequestContentException"],

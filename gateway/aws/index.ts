@@ -4,10 +4,10 @@
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Exchange } from "../exchanges.ts";
+import { readRequestBody } from "../request-body.ts";
 import { AwsError, asAwsError, awsErrorResponse } from "./aws-error.ts";
 import { type FunctionReference, parseReference } from "./function-reference.ts";
 import { configurationOf, createFunction, getFunction, listFunctions, updateFunctionCode } from "./functions.ts";
-import { readBody } from "./invocation-request.ts";
 import { type AwsInvokeParts, invoke } from "./invoke.ts";
 import * as published from "./published-versions.ts";
 import { invokeStreaming } from "./stream.ts";
@@ -30,11 +30,7 @@ export function awsRoutes(parts: AwsParts): Hono<AwsEnv> {
   const { runtime } = parts;
   // Some clients end a path with a slash, some do not.
   const app = new Hono<AwsEnv>({ strict: false });
-  app.onError((thrown, context) => {
-    const error = asAwsError(thrown);
-    if (error.status >= 500) parts.log.error({ err: thrown, path: context.req.path }, "AWS request failed");
-    return awsErrorResponse(error);
-  });
+  app.onError((thrown, context) => failed(parts, context.req.path, thrown));
 
   app.post("/2015-03-31/functions/:name/invocations", (context) => call(parts, context, invoke));
   app.post("/2021-11-15/functions/:name/response-streaming-invocations", (context) =>
@@ -120,10 +116,16 @@ async function call(parts: AwsParts, context: AwsContext, invoking: Invoke): Pro
   const exchange = parts.exchanges.open(incoming, outgoing);
   const headers = { "x-amzn-requestid": exchange.requestId };
   const response = await invoking(parts, exchange, referenceOf(context)).catch((thrown: unknown) => {
-    return awsErrorResponse(asAwsError(thrown));
+    return failed(parts, context.req.path, thrown);
   });
   for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
   return response;
+}
+
+function failed({ log }: AwsParts, path: string, thrown: unknown): Response {
+  const error = asAwsError(thrown);
+  if (error.status >= 500) log.error({ err: thrown, path }, "AWS request failed");
+  return awsErrorResponse(error);
 }
 
 function referenceOf(context: AwsContext): FunctionReference {
@@ -131,7 +133,7 @@ function referenceOf(context: AwsContext): FunctionReference {
 }
 
 async function documentOf(context: AwsContext): Promise<unknown> {
-  const body = await readBody(context.env.incoming, { limitBytes: maxDocumentBytes, limitName: "a request" });
+  const body = await readRequestBody(context.env.incoming, { limitBytes: maxDocumentBytes, limitName: "a request" });
   try {
     return JSON.parse(body.length === 0 ? "{}" : body.toString());
   } catch (cause) {

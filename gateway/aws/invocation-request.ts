@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import type { FunctionVersion } from "../../runtime/catalog/index.ts";
 import type { Invocation } from "../../runtime/invocation.ts";
 import { now } from "../../runtime/trace.ts";
-import { openRequestBody } from "../request-body.ts";
+import { readRequestBody } from "../request-body.ts";
 import { isTraceparent, newTraceparent, requestIdOf } from "../request-id.ts";
 import { shown } from "../routes.ts";
 import { AwsError } from "./aws-error.ts";
@@ -51,7 +51,7 @@ export function optionsOf(request: IncomingMessage): InvokeOptions {
 /** The whole payload; an empty one means an empty object, as on Lambda. @throws AwsError, TsfnError BODY_TOO_LARGE */
 export async function payloadOf(request: IncomingMessage, { manifest }: FunctionVersion): Promise<Buffer> {
   const limits = { limitBytes: manifest.limits.bodyBytes, limitName: `limits.body of ${manifest.name}` };
-  const payload = await readBody(request, limits);
+  const payload = await readRequestBody(request, limits);
   if (payload.length === 0) return Buffer.from("{}");
   try {
     JSON.parse(payload.toString());
@@ -60,18 +60,6 @@ export async function payloadOf(request: IncomingMessage, { manifest }: Function
     throw new AwsError(400, "InvalidRequestContentException", message, { cause });
   }
   return payload;
-}
-
-/** @throws TsfnError BODY_TOO_LARGE */
-export async function readBody(
-  request: IncomingMessage,
-  limits: { readonly limitBytes: number; readonly limitName: string },
-): Promise<Buffer> {
-  const body = openRequestBody(request, { ...limits, onOverflow: (error) => void body?.destroy(error) });
-  if (body === null) return Buffer.alloc(0);
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }
 
 export function toInvocation(

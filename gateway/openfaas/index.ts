@@ -4,6 +4,7 @@
 
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
+import type { Logger } from "pino";
 import { z } from "zod";
 import { asTsfnError, TsfnError } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/index.ts";
@@ -12,6 +13,7 @@ import { namespace, statusOf } from "./status.ts";
 
 export interface OpenFaasParts {
   readonly runtime: Runtime;
+  readonly log: Logger;
   readonly version: string;
   /** Aborts when the server ends. */
   readonly closing: AbortSignal;
@@ -30,6 +32,7 @@ export function openFaasRoutes(parts: OpenFaasParts): Hono<Env> {
   // Its clients print the body of a failure as it is.
   app.onError((thrown, context) => {
     const error = asTsfnError(thrown);
+    if (error.code === "INTERNAL") parts.log.error({ err: error, path: context.req.path }, "OpenFaaS request failed");
     const text = error.code === "INTERNAL" ? "unexpected error; the server's log has it" : error.message;
     return context.text(`${text}. ${error.hint}\n`, error.status as 500);
   });
