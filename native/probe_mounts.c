@@ -58,20 +58,20 @@ static bool overlay_at_place(bool opaque) {
     static const struct option options[] = {
         {"lowerdir", PLACE "/lower"}, {"upperdir", PLACE "/upper"}, {"workdir", PLACE "/work"}, {NULL, NULL}};
     static const char *const directories[] = {PLACE "/lower",    PLACE "/upper",     PLACE "/work",
-                                              PLACE "/root",     PLACE "/lower/dir", PLACE "/lower/dir/below",
+                                              PLACE "/merged",   PLACE "/lower/dir", PLACE "/lower/dir/below",
                                               PLACE "/upper/dir"};
 
     if (!tmpfs_at_place()) return false;
     for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
         if (mkdir(directories[i], 0755) < 0) return false;
     if (opaque && setxattr(PLACE "/upper/dir", "trusted.overlay.opaque", "y", 1, 0) < 0) return false;
-    return mount_at("overlay", options, PLACE "/root");
+    return mount_at("overlay", options, PLACE "/merged");
 }
 
 void probe_overlay(struct probe_feature *feature) {
     if (!overlay_at_place(false)) return probe_failed(feature, "mount an overlay on tmpfs");
-    if (access(PLACE "/root/dir/below", F_OK) < 0) return probe_failed(feature, "see a lower directory");
-    if (rmdir(PLACE "/root/dir/below") < 0) return probe_failed(feature, "remove a lower directory");
+    if (access(PLACE "/merged/dir/below", F_OK) < 0) return probe_failed(feature, "see a lower directory");
+    if (rmdir(PLACE "/merged/dir/below") < 0) return probe_failed(feature, "remove a lower directory");
     if (access(PLACE "/lower/dir/below", F_OK) < 0)
         return probe_missing(feature, "a removal reaches the lower layer");
     probe_ok(feature, "overlay on tmpfs, through the new mount API");
@@ -80,7 +80,7 @@ void probe_overlay(struct probe_feature *feature) {
 void probe_overlay_opaque(struct probe_feature *feature) {
     if (!overlay_at_place(true))
         return probe_failed(feature, "mount an overlay with trusted.overlay.opaque on tmpfs");
-    if (access(PLACE "/root/dir/below", F_OK) == 0)
+    if (access(PLACE "/merged/dir/below", F_OK) == 0)
         return probe_missing(feature, "an opaque directory lets a layer through");
     probe_ok(feature, "an opaque directory hides what layers put there");
 }

@@ -61,6 +61,7 @@ test.serial(
       "/dev/mem",
       "/dev/kvm",
       "/dev/vsock",
+      // The kernel's way into the root of pid 1: here its own, never the host's.
       "/proc/1/root/etc/shadow",
     ];
     const writes = [
