@@ -13,11 +13,12 @@ import {
 } from "../wire/index.ts";
 import { BadResponse, badResponse, failureOf } from "./failure.ts";
 import type { Handler, IncomingCall, ResponseLike } from "./handlers/index.ts";
-import { knownTextOf } from "./known-response.ts";
-import { Printer, printers } from "./output.ts";
+import { lightRequest } from "./light-request.ts";
+import { lightAnswerOf } from "./light-response.ts";
+import { Printer, printing } from "./output.ts";
 import type { ExecutionContext } from "./public.ts";
 import { RequestBody } from "./request-body.ts";
-import { asResponse, headOf, ResponseBody } from "./response.ts";
+import { asResponse, checkedHead, headOf, ResponseBody } from "./response.ts";
 
 /** What all calls of a process share. */
 export interface CallSite {
@@ -27,21 +28,23 @@ export interface CallSite {
 }
 
 // Taken before the function's code runs, which may put its own in place.
-const { AbortController, Request } = globalThis;
+const { AbortController } = globalThis;
 
 /** A text of so many characters is no longer than a chunk, whatever they are. */
 const mostWholeLength = Math.floor(limits.maxChunkBytes / 3);
 
+/** What few calls need is made when it is asked for: most are over before anything of it is. */
 export class Call {
   readonly #site: CallSite;
   readonly #number: number;
   readonly #invoke: Invoke;
   readonly #deadlineMs: number;
-  readonly #abort = new AbortController();
-  readonly #printer: Printer;
   readonly #requestBody: RequestBody | null;
-  readonly #responseBody: ResponseBody;
-  readonly #background = new Set<Promise<void>>();
+  #abort: AbortController | null = null;
+  #aborted: Error | null = null;
+  #printer: Printer | null = null;
+  #responseBody: ResponseBody | null = null;
+  #background: Set<Promise<void>> | null = null;
 
   constructor(site: CallSite, number: number, invoke: Invoke) {
     const { writer } = site;
@@ -49,26 +52,22 @@ export class Call {
     this.#number = number;
     this.#invoke = invoke;
     this.#deadlineMs = Date.now() + invoke.remainingMs;
-    this.#printer = new Printer(writer, number);
     this.#requestBody = invoke.hasBody
       ? new RequestBody((bytes) => writer.send(toDaemon.credit, number, encode({ bytes })))
       : null;
-    this.#responseBody = new ResponseBody((chunk) => writer.send(toDaemon.body, number, chunk));
   }
 
   /** Never rejects: what goes wrong is told to tsfnd. */
   async run(): Promise<void> {
-    await printers.run(this.#printer, async () => {
-      try {
-        await this.#answer();
-      } catch (thrown) {
-        this.#fail(thrown);
-      }
-      this.#requestBody?.finish();
-      while (this.#background.size > 0) await Promise.all(this.#background);
-    });
+    await printing.run(this, () => this.#run());
     this.#requestBody?.fail(new Error("the invocation is over"));
-    this.#printer.end();
+    this.#printer?.end();
+  }
+
+  /** Of what this call prints. */
+  get printer(): Printer {
+    this.#printer ??= new Printer(this.#site.writer, this.#number);
+    return this.#printer;
   }
 
   receive(chunk: Buffer): void {
@@ -80,35 +79,53 @@ export class Call {
   }
 
   grant(bytes: number): void {
-    this.#responseBody.grant(bytes);
+    this.#responseBody?.grant(bytes);
   }
 
   cancel(reason: Cancel["reason"]): void {
     const error = abortErrors[reason]();
+    this.#aborted ??= error;
     // Listeners of the signal print as this invocation does.
-    printers.run(this.#printer, () => this.#abort.abort(error));
+    printing.run(this, () => this.#abort?.abort(error));
     this.#requestBody?.fail(error);
-    this.#responseBody.cancel(error);
+    this.#responseBody?.cancel(error);
   }
 
   /** Prints lines that have no end yet: the process is about to go. */
   endOutput(): void {
-    this.#printer.end();
+    this.#printer?.end();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#answer();
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+    this.#requestBody?.finish();
+    while (this.#background !== null && this.#background.size > 0) await Promise.all(this.#background);
   }
 
   async #answer(): Promise<void> {
-    const { writer } = this.#site;
-    const response = asResponse(await this.#site.handler.answer(this.#incoming()));
-    const head = headOf(response, this.#invoke);
-    const { signal } = this.#abort;
-    if (signal.aborted) {
-      dismiss(response, signal.reason);
-      throw signal.reason;
+    const returned = await this.#site.handler.answer(this.#incoming());
+    const light = lightAnswerOf(returned);
+    if (light === null || (light.text !== null && light.text.length > mostWholeLength)) {
+      return this.#send(asResponse(returned));
     }
-    const text = head.hasBody ? knownTextOf(response) : null;
-    if (text !== null && text.length <= mostWholeLength) {
-      writer.sendWithBody(toDaemon.answer, this.#number, encodeResponseHead(head), text);
-      return;
+    const { status, headers, text } = light;
+    const head = checkedHead(status, headers, text !== null, this.#invoke);
+    if (this.#aborted !== null) throw this.#aborted;
+    const { writer } = this.#site;
+    if (text === null || !head.hasBody) writer.sendText(toDaemon.response, this.#number, encodeResponseHead(head));
+    else writer.sendWithBody(toDaemon.answer, this.#number, encodeResponseHead(head), text);
+  }
+
+  async #send(response: ResponseLike): Promise<void> {
+    const { writer } = this.#site;
+    const head = headOf(response, this.#invoke);
+    if (this.#aborted !== null) {
+      dismiss(response, this.#aborted);
+      throw this.#aborted;
     }
     writer.sendText(toDaemon.response, this.#number, encodeResponseHead(head));
     if (response.body === null) return;
@@ -116,6 +133,7 @@ export class Call {
       dismiss(response, "this answer has no body");
       return;
     }
+    this.#responseBody = new ResponseBody((chunk) => writer.send(toDaemon.body, this.#number, chunk));
     await this.#responseBody.pump(response.body);
     writer.send(toDaemon.bodyEnd, this.#number);
   }
@@ -140,20 +158,33 @@ export class Call {
 
   #request(): Request {
     const { method, url, headers } = this.#invoke;
-    const pairs: [string, string][] = [];
-    for (let at = 0; at < headers.length; at += 2) pairs.push([headers[at] ?? "", headers[at + 1] ?? ""]);
-    // The fetch standard knows no body on GET and HEAD; one that came is swallowed.
-    const body = method === "GET" || method === "HEAD" ? null : (this.#requestBody?.stream ?? null);
-    if (body === null) this.#requestBody?.finish();
-    const init = { method, headers: pairs, body, signal: this.#abort.signal, duplex: "half" as const };
-    return new Request(url, init);
+    return lightRequest({ method, url, headers, body: () => this.#bodyOfRequest(), signal: () => this.#signal });
+  }
+
+  /** The fetch standard knows no body on GET and HEAD; one that came is swallowed. */
+  #bodyOfRequest(): ReadableStream<Uint8Array> | null {
+    const { method } = this.#invoke;
+    if (method !== "GET" && method !== "HEAD") return this.#requestBody?.stream ?? null;
+    this.#requestBody?.finish();
+    return null;
+  }
+
+  get #signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.#aborted !== null) this.#abort.abort(this.#aborted);
+    }
+    return this.#abort.signal;
   }
 
   #context(): ExecutionContext {
     const deadlineMs = this.#deadlineMs;
+    const signal = () => this.#signal;
     return {
       requestId: this.#invoke.requestId,
-      signal: this.#abort.signal,
+      get signal() {
+        return signal();
+      },
       deadline: new Date(deadlineMs),
       remainingMs: () => Math.max(0, deadlineMs - Date.now()),
       waitUntil: (work) => this.#waitUntil(work),
@@ -161,13 +192,15 @@ export class Call {
   }
 
   #waitUntil(work: Promise<unknown>): void {
+    this.#background ??= new Set();
+    const background = this.#background;
     const entry: Promise<void> = Promise.resolve(work)
       .then(
         () => undefined,
-        (thrown) => this.#printer.print("stderr", "error", `waitUntil: ${failureOf(thrown).stack}\n`),
+        (thrown) => this.printer.print("stderr", "error", `waitUntil: ${failureOf(thrown).stack}\n`),
       )
-      .finally(() => this.#background.delete(entry));
-    this.#background.add(entry);
+      .finally(() => background.delete(entry));
+    background.add(entry);
   }
 
   #fail(thrown: unknown): void {

@@ -1,7 +1,7 @@
 // What a clone does, in two parts: what can be made before the fork, and what begins with tsfnd's first word. A zygote also rehearses it
 // (rehearsal.ts), so that a clone runs nothing that V8 has not compiled and laid out by then.
 
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import { encode, type FrameWriter, type Init, instanceIdVariable, toDaemon } from "../wire/index.ts";
 import { failureOf } from "./failure.ts";
 import { runForkHooks } from "./fork-hooks.ts";
@@ -12,6 +12,7 @@ import { describeMachine } from "./machine.ts";
 import { installSecrets } from "./secrets.ts";
 import { Session } from "./session.ts";
 import { ticketsFd, ticketsOf } from "./tickets.ts";
+import { openWire } from "./wire.ts";
 
 const { performance } = globalThis;
 
@@ -38,7 +39,7 @@ export interface StandBy {
  */
 export function standBy(parts: CloneParts): StandBy {
   const { fd, writer, layer, handler, exit } = parts;
-  const wire = new Socket({ fd, readable: true, writable: true });
+  const wire = openWire(fd);
   writer.redirect(wire);
   // tsfnd knows with which of both words a clone begins.
   const refuse = () => exit(1);

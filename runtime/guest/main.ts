@@ -1,22 +1,23 @@
 // The program inside a sandbox that is started by exec. Descriptor 3 is the stream to tsfnd; init brings the function,
 // which loader.ts imports. zygote.ts is the other way to start; session.ts is what both do from then on.
 
-import { Socket } from "node:net";
 import { encode, FrameWriter, type Init, toDaemon } from "../wire/index.ts";
 import { startBootstrap } from "./bootstrap.ts";
 import { failureOf } from "./failure.ts";
 import type { Handler } from "./handlers/index.ts";
-import { installKnownResponse } from "./known-response.ts";
 import { noLayer, watchLayer } from "./layer-watch.ts";
+import { installLightRequest } from "./light-request.ts";
+import { installLightResponse } from "./light-response.ts";
 import { loadHandler } from "./loader.ts";
 import { describeMachine } from "./machine.ts";
 import { captureOutput, Printer } from "./output.ts";
 import { installSecrets } from "./secrets.ts";
 import { Session } from "./session.ts";
 import { ticketsFd, ticketsOf } from "./tickets.ts";
+import { openWire } from "./wire.ts";
 
 const exit = process.exit.bind(process);
-const wire = new Socket({ fd: 3, readable: true, writable: true });
+const wire = openWire(3);
 const writer = new FrameWriter(wire);
 const outside = new Printer(writer, 0);
 // Outside of a sandbox, as in tests, the root is not this process's to watch.
@@ -40,7 +41,8 @@ process.on("exit", () => {
 async function start(init: Init): Promise<void> {
   describeMachine(init);
   captureOutput(outside);
-  installKnownResponse();
+  installLightRequest();
+  installLightResponse();
   process.setSourceMapsEnabled(true);
   const startedAtMs = performance.now();
   try {

@@ -59,15 +59,20 @@ export class Printer {
   }
 }
 
+/** What something prints with; made when it prints. */
+export interface Printing {
+  readonly printer: Printer;
+}
+
 /** Leads everything an invocation does, however deep in callbacks, back to its printer. */
-export const printers = new AsyncLocalStorage<Printer>();
+export const printing = new AsyncLocalStorage<Printing>();
 
 /** Takes over process.stdout, process.stderr and the levels of console. `outside` prints what no invocation did. */
 export function captureOutput(outside: Printer): void {
   let consoleLevel: Level | null = null;
   const capture = (stream: Stream, fd: number, level: Level) => {
     const sink = new CapturedStream((piece) => {
-      (printers.getStore() ?? outside).print(stream, consoleLevel ?? level, piece);
+      (printing.getStore()?.printer ?? outside).print(stream, consoleLevel ?? level, piece);
     }, fd);
     Object.defineProperty(process, stream, { configurable: true, enumerable: true, get: () => sink });
   };

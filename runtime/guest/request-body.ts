@@ -9,7 +9,7 @@ export class RequestBody {
   readonly stream: ReadableStream<Uint8Array>;
   readonly #grant: (bytes: number) => void;
   readonly #window = new ReceiveWindow();
-  readonly #queue: Buffer[] = [];
+  readonly #queue: Uint8Array[] = [];
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   #wanted = false;
   #state: "open" | "ended" | "closed" = "open";
@@ -32,9 +32,11 @@ export class RequestBody {
     );
   }
 
+  /** Keeps a copy of the chunk. */
   push(chunk: Buffer): void {
     this.#window.receive(chunk.length);
-    this.#queue.push(chunk);
+    // In memory of its own: a reader may transfer what it gets.
+    this.#queue.push(new Uint8Array(chunk));
     if (this.#state === "closed") this.#discard();
     else this.#pump();
   }
@@ -61,8 +63,7 @@ export class RequestBody {
     const chunk = this.#wanted ? this.#queue.shift() : undefined;
     if (chunk !== undefined) {
       this.#wanted = false;
-      // A copy: a reader may transfer what it gets, and the chunk shares its memory with other frames.
-      this.#controller?.enqueue(new Uint8Array(chunk));
+      this.#controller?.enqueue(chunk as Uint8Array<ArrayBuffer>);
       this.#used(chunk.length);
     }
     if (this.#state === "ended" && this.#queue.length === 0) {

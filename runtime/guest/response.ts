@@ -17,12 +17,21 @@ export function asResponse(value: unknown): ResponseLike {
 type Asked = Pick<Invoke, "method" | "headers">;
 
 /** @throws BadResponse */
-export function headOf(response: ResponseLike, { method, headers: asked }: Asked): ResponseHead {
-  const { status } = response;
+export function headOf(response: ResponseLike, asked: Asked): ResponseHead {
   const headers: string[] = [];
   for (const [name, value] of response.headers) headers.push(String(name).toLowerCase(), String(value));
+  return checkedHead(response.status, headers, response.body !== null, asked);
+}
+
+/** @throws BadResponse */
+export function checkedHead(
+  status: number,
+  headers: readonly string[],
+  hasBody: boolean,
+  { method, headers: asked }: Asked,
+): ResponseHead {
   const bodyless = method === "HEAD" || status === 204 || status === 205 || status === 304;
-  const head = { status, headers, hasBody: response.body !== null && !bodyless };
+  const head = { status, headers, hasBody: hasBody && !bodyless };
   const isUnasked = status === 101 && headerOf(asked, "upgrade") === undefined;
   const problem = isUnasked ? "the status is 101, and the client asked for no upgrade" : problemOfHead(head);
   if (problem !== null) throw new BadResponse(`the function returned a Response that cannot be sent: ${problem}`);

@@ -2,6 +2,7 @@
 // says retire or goes away. Those sent ahead wait for their turn, one at a time. Who loads the function, and when, is
 // main.ts's and zygote.ts's.
 
+import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import {
   decodeAdopt,
@@ -43,7 +44,7 @@ export class Session {
   /** What came before the function was loaded. */
   readonly #early: Frame[] = [];
   /** Sent ahead, in order; their tickets are not taken yet. */
-  readonly #ahead = new Map<number, Frame>();
+  readonly #ahead = new Map<number, Invoke>();
   /** Of those, whose callers have left. */
   readonly #cancelled = new Set<number>();
   /** What was written has to go before anything else begins. */
@@ -80,9 +81,9 @@ export class Session {
     const { kind, invocation, payload } = frame;
     if (kind === toGuest.init) this.#options.onInit(decodeInit(payload));
     else if (kind === toGuest.adopt) this.#options.onAdopt(decodeAdopt(payload));
-    else if (this.#site === null) this.#early.push(frame);
+    else if (this.#site === null) this.#early.push({ ...frame, payload: Buffer.from(payload) });
     else if (kind === toGuest.invoke) this.#begin(this.#site, invocation, decodeInvoke(payload));
-    else if (kind === toGuest.ahead) this.#wait(frame);
+    else if (kind === toGuest.ahead) this.#wait(invocation, decodeInvoke(payload));
     else if (kind === toGuest.revoke) this.#forget();
     else if (kind === toGuest.retire) this.#retire();
     else if (kind === toGuest.reset) this.#reset();
@@ -119,20 +120,20 @@ export class Session {
     if (this.#retiring) this.#endWhenIdle();
   }
 
-  #wait(frame: Frame): void {
-    this.#ahead.set(frame.invocation, frame);
+  #wait(number: number, invoke: Invoke): void {
+    this.#ahead.set(number, invoke);
     this.#next();
   }
 
   /** Begins the next one that was sent ahead, unless one runs. */
   #next(): void {
     const { takeTicket, writer } = this.#options;
-    for (const [number, { payload }] of this.#ahead) {
+    for (const [number, invoke] of this.#ahead) {
       if (this.#calls.size > 0 || this.#awaitsReset || this.#site === null) return;
       this.#ahead.delete(number);
       // tsfnd has taken it back, and those behind it; the news of that is on its way.
       if (!takeTicket()) continue;
-      if (!this.#cancelled.delete(number)) this.#begin(this.#site, number, decodeInvoke(payload));
+      if (!this.#cancelled.delete(number)) this.#begin(this.#site, number, invoke);
       else {
         writer.send(toDaemon.failed, number, encode(cancelledEarly));
         writer.send(toDaemon.settled, number, encodeSettled(0));

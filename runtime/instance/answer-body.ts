@@ -11,9 +11,6 @@ export interface AnswerSource {
   abandoned(): void;
 }
 
-/** A shorter chunk is copied: as a view it would keep the whole buffer it arrived in. */
-const copyBelowBytes = 16_384;
-
 export class AnswerBody {
   readonly stream: Readable;
   readonly #source: AnswerSource;
@@ -41,11 +38,11 @@ export class AnswerBody {
     this.stream.on("error", () => undefined);
   }
 
-  /** @throws ProtocolError when the guest sends more than it was granted. */
+  /** Keeps a copy of the chunk. @throws ProtocolError when the guest sends more than it was granted. */
   push(chunk: Buffer): void {
     this.#window.receive(chunk.length);
     if (chunk.length === 0 || this.stream.destroyed) return;
-    this.#queue.push(chunk.length < copyBelowBytes ? Buffer.from(chunk) : chunk);
+    this.#queue.push(Buffer.from(chunk));
     this.#pump();
   }
 

@@ -120,9 +120,9 @@ class LinuxSandbox implements Sandbox {
     const [wire = -1, stdout = -1, stderr = -1, tickets = -1] = started.descriptors ?? [];
     const process = {
       pid: started.pid,
-      wire: new Socket({ fd: wire, readable: true, writable: true }),
-      stdout: pipeEnd(stdout),
-      stderr: pipeEnd(stderr),
+      wire: readTogether(wire, { writable: true }),
+      stdout: stdout < 0 ? Readable.from([]) : readTogether(stdout, { writable: false }),
+      stderr: stderr < 0 ? Readable.from([]) : readTogether(stderr, { writable: false }),
       tickets: this.#takesInvocations ? pipeTickets(tickets) : unused(tickets),
       exited: exited.promise,
     };
@@ -147,20 +147,18 @@ function unused(fd: number): null {
   return null;
 }
 
-/** Every pipe is read into the same memory, one piece at a time: a process that prints must not fill ours with its pieces. */
+/** Everything is read into the same memory, one piece at a time: no process can fill ours with its pieces, and none costs garbage. */
 const readBuffer = Buffer.allocUnsafeSlow(65_536);
 
 /**
- * The reading end of a pipe as a stream that is polled, not read by the thread pool as fs streams are. A piece is its listener's
- * only until that returns.
+ * A socket, or the reading end of a pipe, as a stream that is polled, not read by the thread pool as fs streams are. A piece is its
+ * listener's only until that returns.
  */
-function pipeEnd(fd: number): Readable {
-  if (fd < 0) return Readable.from([]);
+function readTogether(fd: number, { writable }: { readonly writable: boolean }): Socket {
   const callback = (bytes: number, buffer: Uint8Array): boolean => {
     socket.emit("data", (buffer as Buffer).subarray(0, bytes));
     return true;
   };
-  const onread = { buffer: readBuffer, callback };
-  const socket: Socket = new Socket({ fd, readable: true, writable: false, onread });
+  const socket: Socket = new Socket({ fd, readable: true, writable, onread: { buffer: readBuffer, callback } });
   return socket;
 }

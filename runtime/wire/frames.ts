@@ -9,7 +9,10 @@ export interface Frame {
   readonly kind: number;
   /** 0: of no invocation. */
   readonly invocation: number;
-  /** A view of the chunk it arrived in where that holds all of it. A raw one comes in pieces instead of being gathered. */
+  /**
+   * The receiver's only until it returns: mostly a view of the chunk it arrived in, whose memory takes the next one. A raw one
+   * comes in pieces instead of being gathered.
+   */
   readonly payload: Buffer;
 }
 

@@ -32,17 +32,20 @@ export function decodeResponseHead(payload: Buffer): ResponseHead {
   return parseResponseHead(payload.toString("latin1"));
 }
 
-/** A head with all of its body. The body is a view of the payload. @throws ProtocolError */
+/** A head with all of its body, which is a copy. @throws ProtocolError */
 export function decodeAnswer(payload: Buffer): { readonly head: ResponseHead; readonly body: Buffer } {
   const textEnd = payload.length < 4 ? Number.NaN : 4 + payload.readUInt32LE(0);
   if (!(textEnd <= payload.length)) {
     throw new ProtocolError(`an answer of ${payload.length} bytes has a head up to byte ${textEnd}`);
   }
-  const body = payload.subarray(textEnd);
-  if (body.length > limits.maxChunkBytes) {
-    throw new ProtocolError(`an answer has ${body.length} bytes of body; wanted at most ${limits.maxChunkBytes}`);
+  const bodyBytes = payload.length - textEnd;
+  if (bodyBytes > limits.maxChunkBytes) {
+    throw new ProtocolError(`an answer has ${bodyBytes} bytes of body; wanted at most ${limits.maxChunkBytes}`);
   }
-  return { head: parseResponseHead(payload.toString("latin1", 4, textEnd)), body };
+  return {
+    head: parseResponseHead(payload.toString("latin1", 4, textEnd)),
+    body: Buffer.from(payload.subarray(textEnd)),
+  };
 }
 
 export function encodeSettled(tookUs: number): Buffer {

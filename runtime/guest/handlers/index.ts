@@ -1,6 +1,6 @@
 export { chooseHandler, type Surroundings } from "./choose.ts";
 export { fetchHandler } from "./fetch.ts";
-export { headerOf } from "./flat-headers.ts";
+export { headerOf, pairsOf } from "./flat-headers.ts";
 export { watchFramework } from "./functions-framework.ts";
 export type { Handler, IncomingCall, ResponseLike } from "./handler.ts";
 export { lambdaEnvironment } from "./lambda.ts";

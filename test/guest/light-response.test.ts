@@ -1,10 +1,11 @@
-// The guest's Response against Node's own: the same in everything that a function can see, and it knows its text.
+// The guest's Response against Node's own: the same in everything that a function can see, and light while nobody looks.
 
+import { inspect } from "node:util";
 import test from "ava";
-import { installKnownResponse, knownTextOf } from "../../runtime/guest/known-response.ts";
+import { installLightResponse, lightAnswerOf } from "../../runtime/guest/light-response.ts";
 
 const Native = globalThis.Response;
-installKnownResponse();
+installLightResponse();
 
 const made: Readonly<Record<string, (of: typeof Native) => Response>> = {
   "a text": (R) => new R("text"),
@@ -38,6 +39,13 @@ const made: Readonly<Record<string, (of: typeof Native) => Response>> = {
     return R.json(circle);
   },
   "JSON where no body may be": (R) => R.json({}, { status: 304 }),
+  "null as what it is made with": (R) => new R("x", null as unknown as ResponseInit),
+  "a number as what it is made with": (R) => new R("x", 7 as unknown as ResponseInit),
+  "a status that is a text": (R) => new R("x", { status: "201" as unknown as number }),
+  "a status text": (R) => new R("x", { statusText: "Fine" }),
+  "a header that HTTP does not know": (R) => new R("x", { headers: { "a b": "c" } }),
+  "headers that are none": (R) => new R("x", { headers: 7 as unknown as Headers }),
+  "made like another response": (R) => new R("y", new Native("x", { status: 202, headers: { z: "3" } })),
 };
 
 for (const [what, make] of Object.entries(made)) {
@@ -61,16 +69,57 @@ test("what fetch and clones come to is a Response, and so is what extends it; no
   t.deepEqual(Object.keys(new Response("x")), []);
 });
 
-test("the text is known only of a response that is its own and was made of one", (t) => {
+test("it is light only while nobody has read, copied or changed it, and never when it extends Response", (t) => {
   class Loud extends Response {}
   Object.defineProperty(Loud.prototype, "body", { get: () => new Blob(["LOUD"]).stream() });
-  t.is(knownTextOf(new Response("text")), "text");
-  t.is(knownTextOf(Response.json({ a: 1 })), '{"a":1}');
-  t.is(knownTextOf(new Loud("quiet")), null);
-  t.is(knownTextOf(new Response(new Uint8Array(1))), null);
-  t.is(knownTextOf(new Native("x")), null);
-  t.is(knownTextOf({}), null);
-  t.is(Reflect.get(Response, "textOf"), undefined);
+  t.deepEqual(lightAnswerOf(new Response("text")), {
+    status: 200,
+    headers: ["content-type", "text/plain;charset=UTF-8"],
+    text: "text",
+  });
+  t.deepEqual(lightAnswerOf(Response.json({ a: 1 }, { status: 201 })), {
+    status: 201,
+    headers: ["content-type", "application/json"],
+    text: '{"a":1}',
+  });
+  t.deepEqual(lightAnswerOf(new Response(null, { status: 204, headers: { Y: "2", x: "1" } })), {
+    status: 204,
+    headers: ["x", "1", "y", "2"],
+    text: null,
+  });
+  t.deepEqual(lightAnswerOf(new Response("", { headers: { "Content-Type": "a/b" } }))?.headers, [
+    "content-type",
+    "a/b",
+  ]);
+  for (const look of [(r: Response) => r.headers, (r: Response) => r.body, (r: Response) => r.clone()]) {
+    const response = new Response("text");
+    look(response);
+    t.is(lightAnswerOf(response), null);
+  }
+  for (const other of [new Loud("quiet"), new Response(new Uint8Array(1)), new Native("x"), {}, null, "text"]) {
+    t.is(lightAnswerOf(other), null);
+  }
+});
+
+test("a header that is set on it is there, and stays there", async (t) => {
+  const response = Response.json({ a: 1 });
+  response.headers.set("x-late", "yes");
+  const { headers } = response;
+  t.deepEqual([...response.clone().headers], [...headers]);
+  t.is(headers.get("x-late"), "yes");
+  t.deepEqual(await response.json(), { a: 1 });
+  t.is(response.headers, headers);
+  await t.throwsAsync(response.text(), { name: "TypeError" });
+});
+
+test("methods and getters of the prototype work on light ones too", async (t) => {
+  const { text } = Response.prototype;
+  t.is(await text.call(new Response("taken off")), "taken off");
+  t.is(Object.getOwnPropertyDescriptor(Response.prototype, "status")?.get?.call(new Response("x")), 200);
+  t.throws(() => Object.getOwnPropertyDescriptor(Response.prototype, "status")?.get?.call({}), { name: "TypeError" });
+  t.is(Response.prototype.text.name, "text");
+  t.regex(inspect(new Response("x")), /^Response \{/);
+  t.throws(() => Reflect.apply(Response, undefined, ["x"]), { name: "TypeError" });
 });
 
 /** Everything about it, or how making it failed. */

@@ -1,0 +1,108 @@
+// The Request that a function is given: light, and no more than what came over the wire until somebody reads or copies it; then it becomes
+// one of Node's own, which costs more than all else that the guest does for a call, most of it for its signal. Everything
+// that a function can see is the same (test/guest/light-request.test.ts).
+
+import { pairsOf } from "./handlers/index.ts";
+import { ownOf, replaceClass, teachPrototype } from "./native-prototype.ts";
+
+export interface RequestSource {
+  readonly method: string;
+  /** Absolute. */
+  readonly url: string;
+  /** Names, in lower case, and values alternating. */
+  readonly headers: readonly string[];
+  /** Asked for when somebody wants it. */
+  readonly body: () => ReadableStream<Uint8Array> | null;
+  readonly signal: () => AbortSignal;
+}
+
+// Taken before the function's code runs, which may put its own in place.
+const NativeRequest = globalThis.Request;
+const NativeHeaders = globalThis.Headers;
+const nativeFetch = globalThis.fetch;
+const NativeURL = globalThis.URL;
+
+class LightRequest {
+  readonly #source: RequestSource;
+  #url: string | null = null;
+  #headers: Headers | null = null;
+  /** One of Node's own that has the body; without the signal, which belongs to copies. */
+  #content: Request | null = null;
+
+  constructor(source: RequestSource) {
+    this.#source = source;
+  }
+
+  static isLight(value: unknown): value is LightRequest {
+    return typeof value === "object" && value !== null && #content in value;
+  }
+
+  static wholeOf(value: unknown): unknown {
+    return LightRequest.isLight(value) ? value.#whole() : value;
+  }
+
+  /** As what is made of it, or sent, needs it: signal and headers as they are now. It takes the body along. */
+  static handOver(value: unknown): unknown {
+    return LightRequest.isLight(value) ? value.#copy(value.#whole()) : value;
+  }
+
+  get method(): string {
+    return this.#source.method;
+  }
+
+  get url(): string {
+    this.#url ??= new NativeURL(this.#source.url).href;
+    return this.#url;
+  }
+
+  get headers(): Headers {
+    this.#headers ??= new NativeHeaders([...pairsOf(this.#source.headers)].map(([name, value]) => [name, value]));
+    return this.#headers;
+  }
+
+  get signal(): AbortSignal {
+    return this.#source.signal();
+  }
+
+  get bodyUsed(): boolean {
+    return this.#content?.bodyUsed ?? false;
+  }
+
+  clone(): Request {
+    return this.#copy(this.#whole().clone());
+  }
+
+  #copy(of: Request): Request {
+    return new NativeRequest(of, { headers: this.headers, signal: this.signal });
+  }
+
+  #whole(): Request {
+    if (this.#content !== null) return this.#content;
+    const { method, body } = this.#source;
+    const init = { method, headers: this.headers, body: body(), duplex: "half" as const };
+    this.#content = new NativeRequest(this.#source.url, init);
+    return this.#content;
+  }
+}
+
+const { isLight, wholeOf, handOver } = LightRequest;
+
+export function lightRequest(source: RequestSource): Request {
+  // It is one in all but the type checker's eyes.
+  return new LightRequest(source) as object as Request;
+}
+
+/** Puts what understands light ones in the places of the globals; before any code that uses them. */
+export function installLightRequest(): void {
+  const own = ownOf(LightRequest, NativeRequest);
+  teachPrototype(NativeRequest.prototype, { wholeOf, isLight, own });
+  replaceClass("Request", NativeRequest, KnownRequest);
+  const fetch = async (input: unknown, init?: RequestInit) => await nativeFetch(handOver(input) as Request, init);
+  Object.defineProperty(globalThis, "fetch", { value: fetch, writable: true, configurable: true, enumerable: true });
+}
+
+function KnownRequest(this: unknown, ...args: unknown[]): object {
+  if (new.target === undefined) throw new TypeError("Class constructor Request cannot be invoked without 'new'");
+  if (args.length > 0) args[0] = handOver(args[0]);
+  return Reflect.construct(NativeRequest, args, new.target === KnownRequest ? NativeRequest : new.target);
+}
