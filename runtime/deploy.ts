@@ -73,6 +73,8 @@ async function publish(parts: DeployParts, name: string, stored: Stored): Promis
     return toResult(current, stored, { unchanged: true, warmMs: 0, prefork: forker.describe(current) });
 
   const version = await nextVersion(catalog, name, stored);
+  // Said before anything is started; publishing makes sure.
+  catalog.checkRoutes(version);
   const candidate = pools.candidate(version);
   const startedAtMs = now();
   try {

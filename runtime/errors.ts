@@ -60,6 +60,7 @@ export const catalogue = {
   SECRET_NOT_FOUND: entry(404, 3, false, "No such secret", "Make it with: tsfn secret put <name>"),
   SECRET_INVALID: entry(400, 2, false, "The secret cannot be kept", "Give it a text of at most 32 KiB"),
   SECRET_IN_USE: entry(409, 6, false, "The secret is in use", "Deploy its functions without it, or remove them"),
+  ROUTE_CONFLICT: entry(409, 6, false, "Another function has this route", "Change routes in tsfn.json"),
   DISK_FULL: entry(507, 1, true, "The disk is full", "Free some space under the data directory and try again"),
 
   // What the operator sees.

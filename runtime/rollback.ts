@@ -17,6 +17,7 @@ export async function rollBack(
   const { function: name, number } = target;
   const outcome = { name, version: number, previous: live.number };
   if (number === live.number) return { ...outcome, unchanged: true, warmMs: 0, prefork: forker.describe(target) };
+  catalog.checkRoutes(target);
   const candidate = pools.candidate(target);
   const startedAtMs = now();
   try {

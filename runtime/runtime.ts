@@ -69,6 +69,7 @@ export function createRuntime(parts: RuntimeParts): Runtime {
 
     current: (name) => catalog.current(name),
     version: (name, number) => catalog.get(name, number),
+    routeTo: (host, path) => catalog.routeTo(host, path),
     aliases: (name) => catalog.aliases(name),
 
     async putAlias(alias) {

@@ -21,6 +21,11 @@ export interface Runtime {
   current(name: string): FunctionVersion | undefined;
   /** A published version. Synchronous, no disk. */
   version(name: string, number: number): FunctionVersion | undefined;
+  /**
+   * The function whose live version has the most specific custom route for a request. Synchronous, no disk.
+   * @param host in lower case, without a port @param path without the query; begins with a slash
+   */
+  routeTo(host: string, path: string): string | undefined;
   /** A function's aliases by name. Synchronous, no disk. */
   aliases(name: string): ReadonlyMap<string, Alias>;
   /** Makes or moves one. @throws FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, REQUEST_MALFORMED */
@@ -37,7 +42,8 @@ export interface Runtime {
   deleteSecret(name: string): Promise<void>;
   /**
    * Stores, proves by starting it, and publishes a package made by `packFunction`. Acknowledged only when it is on
-   * disk. On any failure the version that was live stays live.
+   * disk. On any failure the version that was live stays live, also when another function has one of its routes
+   * (ROUTE_CONFLICT).
    */
   deploy(name: string, packageStream: Readable): Promise<DeployResult>;
   /** Invocations in flight are answered, waiting ones get FUNCTION_NOT_FOUND. @throws FUNCTION_NOT_FOUND */

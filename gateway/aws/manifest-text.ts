@@ -21,11 +21,12 @@ export function manifestText({ name, runtime, env, memoryMb, timeoutS, diskMb }:
 
 /** What a live version was deployed with, for the next one. */
 export function manifestTextFrom(manifest: Manifest): string {
-  const { limits, scaling, ...others } = manifest;
+  const { limits, scaling, routes, ...others } = manifest;
   const { memoryBytes, cpus, timeoutMs, diskBytes, pids, bodyBytes } = limits;
   const { min, max, idleTimeoutMs } = scaling;
   return JSON.stringify({
     ...others,
+    routes: routes.map(({ host, path }) => ({ ...(host !== null && { host }), path })),
     limits: {
       memory: `${memoryBytes}b`,
       cpus,

@@ -129,8 +129,8 @@ function readVersions(): VersionRow[] {
     version: {
       function: String(row.function),
       number: Number(row.number),
-      // Those of before there were secrets name none.
-      manifest: { secrets: [], ...JSON.parse(String(row.manifest)) },
+      // Those of before there were secrets or routes have none.
+      manifest: { secrets: [], routes: [], ...JSON.parse(String(row.manifest)) },
       layer: String(row.layer),
       sizeBytes: Number(row.size_bytes),
       createdAt: String(row.created_at),

@@ -6,6 +6,7 @@ import { TsfnError } from "../errors.ts";
 import type { LayerDigest } from "../sandbox/index.ts";
 import { type Alias, checkAlias } from "./alias.ts";
 import type { CatalogFailure, CatalogOptions, CatalogReply, CatalogRequest, CatalogRows } from "./catalog-messages.ts";
+import { LiveRoutes } from "./live-routes.ts";
 import type { FunctionVersion } from "./version.ts";
 
 export interface Catalog {
@@ -16,13 +17,20 @@ export interface Catalog {
   get(name: string, number: number): FunctionVersion | undefined;
   /** Oldest first; empty when there is no such function. */
   versions(name: string): readonly FunctionVersion[];
+  /** Whose live version has the most specific custom route for a request. As cheap as `current`. */
+  routeTo(host: string, path: string): string | undefined;
+  /** Whether a version could be live beside the others. @throws TsfnError ROUTE_CONFLICT */
+  checkRoutes(version: FunctionVersion): void;
   /** Every layer that some version needs. */
   layers(): ReadonlySet<LayerDigest>;
   /** The number of the next version. Never given twice, not even after `remove` or a crash. */
   reserve(name: string): Promise<number>;
-  /** Records a version whose number was reserved, and makes it current in the same transaction. */
+  /**
+   * Records a version whose number was reserved, and makes it current in the same transaction.
+   * @throws TsfnError ROUTE_CONFLICT
+   */
   publish(version: FunctionVersion): Promise<void>;
-  /** Makes a published version the current one. */
+  /** Makes a published version the current one. @throws TsfnError ROUTE_CONFLICT */
   activate(version: FunctionVersion): Promise<void>;
   /** By name. */
   aliases(name: string): ReadonlyMap<string, Alias>;
@@ -72,21 +80,26 @@ function addVersion(functions: Map<string, Entry>, version: FunctionVersion, isC
 const none: ReadonlyMap<string, Alias> = new Map();
 
 function fromParts(functions: Map<string, Entry>, worker: CatalogWorker): Catalog {
+  const routes = new LiveRoutes(() => [...functions.values()].map(({ current }) => current));
   return {
     list: () => [...functions.values()].map(({ current }) => current).sort(byName),
     current: (name) => functions.get(name)?.current,
     get: (name, number) => functions.get(name)?.versions.get(number),
     versions: (name) => [...(functions.get(name)?.versions.values() ?? [])],
+    routeTo: (host, path) => routes.find(host, path),
+    checkRoutes: (version) => routes.check(version),
     layers: () => new Set([...functions.values()].flatMap(({ versions }) => [...versions.values()].map(layerOf))),
     reserve: async (name) => (await worker.ask({ verb: "reserve", name })) as number,
-    async publish(version) {
-      await worker.ask({ verb: "publish", version });
-      addVersion(functions, version, true);
-    },
-    async activate(version) {
-      await worker.ask({ verb: "activate", name: version.function, number: version.number });
-      addVersion(functions, version, true);
-    },
+    publish: (version) =>
+      routes.claim(version, async () => {
+        await worker.ask({ verb: "publish", version });
+        addVersion(functions, version, true);
+      }),
+    activate: (version) =>
+      routes.claim(version, async () => {
+        await worker.ask({ verb: "activate", name: version.function, number: version.number });
+        addVersion(functions, version, true);
+      }),
     aliases: (name) => functions.get(name)?.aliases ?? none,
     async putAlias(alias) {
       const known = functions.get(alias.function)?.aliases ?? none;
@@ -102,6 +115,7 @@ function fromParts(functions: Map<string, Entry>, worker: CatalogWorker): Catalo
     async remove(name) {
       const count = await worker.ask({ verb: "remove", name });
       functions.delete(name);
+      routes.rebuild();
       return count !== 0;
     },
     close: () => worker.end(),

@@ -11,5 +11,12 @@ export { checkName } from "./name.ts";
 export { packFunction } from "./package.ts";
 export { type FunctionSource, loadSource, type SourceOverrides } from "./source.ts";
 export { type UnpackedPackage, unpackFunction } from "./unpack.ts";
-export { entryOf, type FunctionVersion, type Manifest, type ManifestLimits, type ManifestScaling } from "./version.ts";
+export {
+  entryOf,
+  type FunctionVersion,
+  type Manifest,
+  type ManifestLimits,
+  type ManifestScaling,
+  type Route,
+} from "./version.ts";
 export { packZip, type ZipSource } from "./zip.ts";

@@ -3,7 +3,7 @@
 import { type findNodeAtLocation, type Node, findNodeAtLocation as nodeAt } from "jsonc-parser";
 import type { z } from "zod";
 import type { Problem } from "../errors.ts";
-import { plannedKeys, plannedValues, wantedEnvName } from "./manifest-schema.ts";
+import { plannedValues, wantedEnvName } from "./manifest-schema.ts";
 import { quote } from "./name.ts";
 import { nearest } from "./nearest.ts";
 
@@ -57,6 +57,10 @@ export function sortByPlace(problems: readonly Problem[]): Problem[] {
 
 function placedProblems(source: ManifestText, root: Node, issue: Issue): Problem[] {
   const path = issue.path as Path;
+  if (issue.code === "invalid_union") {
+    const inner = issuesOfKind(issue);
+    if (inner !== undefined) return inner.flatMap((each) => placedProblems(source, root, each));
+  }
   if (issue.code === "unrecognized_keys") return unknownKeys(source, root, path, issue.keys);
   if (issue.code === "invalid_key") {
     return [problemAt(source, propertyOffset(root, path), badVariable(String(path.at(-1))))];
@@ -68,13 +72,21 @@ function placedProblems(source: ManifestText, root: Node, issue: Issue): Problem
   return [problemAt(source, offset, `${name} is ${found}; wanted ${issue.message}${suggestion(issue, node)}`)];
 }
 
+/** Of a value that may be of several kinds: what is wrong with it as the kind that it is; undefined when it is none. */
+function issuesOfKind({ errors, path }: z.core.$ZodIssueInvalidUnion): Issue[] | undefined {
+  const isOther = (issues: readonly Issue[]) =>
+    issues.some((issue) => issue.code === "invalid_type" && issue.path.length === 0);
+  const [issues, ...others] = errors.filter((each) => !isOther(each));
+  if (issues === undefined || others.length > 0) return undefined;
+  return issues.map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
+}
+
 function unknownKeys(source: ManifestText, root: Node, path: Path, keys: readonly string[]): Problem[] {
-  const known = knownKeys.get(path.join(".")) ?? [];
+  // The entries of a list have the same keys.
+  const known = knownKeys.get(path.filter((part) => typeof part === "string").join(".")) ?? [];
   const where = path.length === 0 ? source.file : path.join(".");
   return keys.map((key) => {
     const offset = propertyOffset(root, [...path, key]);
-    const planned = path.length === 0 ? plannedKeys.get(key) : undefined;
-    if (planned !== undefined) return problemAt(source, offset, planned);
     const near = nearest(key, known) ?? (path.length === 0 ? nearestNested(key) : undefined);
     const didYouMean = near === undefined ? "" : `; did you mean "${near}"?`;
     const message = `${quote(key)} is not a key of ${where}${didYouMean}`;
@@ -99,11 +111,13 @@ export const knownKeys: ReadonlyMap<string, readonly string[]> = new Map([
       "reuse",
       "prefork",
       "scaling",
+      "routes",
       "network",
     ],
   ],
   ["limits", ["memory", "cpus", "timeout", "disk", "pids", "body"]],
   ["scaling", ["min", "max", "idleTimeout"]],
+  ["routes", ["host", "path"]],
 ]);
 
 function nearestNested(key: string): string | undefined {

@@ -4,16 +4,14 @@
 import { z } from "zod";
 import { parseDuration, parseSize } from "../config.ts";
 import { namePattern, wantedName } from "./name.ts";
+import { routesSchema } from "./route-schema.ts";
 
 const kib = 2 ** 10;
 const mib = 2 ** 20;
 const gib = 2 ** 30;
 const second = 1_000;
 
-/** Keys and values that the design has and this release has not, with what to do meanwhile. */
-export const plannedKeys: ReadonlyMap<string, string> = new Map([
-  ["routes", `"routes" is not available in this release; the function answers under /function/<name>`],
-]);
+/** Values that the design has and this release has not. */
 export const plannedValues: ReadonlyMap<string, readonly string[]> = new Map([
   ["runtime", ["node24"]],
   ["network", ["internet", "a list"]],
@@ -100,6 +98,7 @@ export const manifestSchema = z
       reuse: oneOf(["process", "never"]).default("process"),
       prefork: oneOf(["function", "runtime", "none"]).optional().meta({ default: "function" }),
       scaling: scalingSchema,
+      routes: routesSchema.default([]),
       network: oneOf(["none"]).default("none"),
     },
     object(`{ "name": "hello" }`),

@@ -130,6 +130,7 @@ function toManifest(name: string, data: z.output<typeof manifestSchema>): Manife
     reuse: data.reuse,
     prefork: data.prefork ?? (data.runtime === "provided" ? "none" : "function"),
     scaling: { min: scaling.min, max: scaling.max, idleTimeoutMs: scaling.idleTimeout },
+    routes: data.routes,
     network: data.network,
   };
 }

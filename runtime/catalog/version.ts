@@ -19,7 +19,17 @@ export interface Manifest {
   readonly reuse: "process" | "never";
   readonly prefork: "function" | "runtime" | "none";
   readonly scaling: ManifestScaling;
+  /** Under which it answers besides `/function/<name>`. */
+  readonly routes: readonly Route[];
   readonly network: "none";
+}
+
+/** A custom route. route-schema.ts tells which there may be, route-table.ts which one a request takes. */
+export interface Route {
+  /** Lower case, without a port; `*.` at its front stands for one label. null: every host. */
+  readonly host: string | null;
+  /** Exact, or with `/*` at its end the path before it and everything below. */
+  readonly path: string;
 }
 
 export interface ManifestLimits {

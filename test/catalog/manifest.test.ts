@@ -67,7 +67,6 @@ const mistakes: readonly (readonly [text: string, ...told: readonly string[]])[]
   ['{ "secrets": ["A"], "env": { "A": "" } }', `1:15 secrets.0 is "A"; wanted a name that env does not set`],
   ['{ "secrets": ["A", "A"] }', `1:20 secrets.1 is "A"; wanted each name once`],
   ['{ "secrets": "A" }', `1:14 secrets is "A"; wanted a list of secrets' names: ["STRIPE_KEY"]`],
-  ['{ "routes": [] }', '1:3 "routes" is not available in this release; the function answers under /function/<name>'],
   ['{ "network": "internet" }', '1:14 network is "internet", which is not available in this release; wanted "none"'],
   ['{ "network": ["a:1"] }', '1:14 network is an array, which is not available in this release; wanted "none"'],
   ['{ "network": "lan" }', '1:14 network is "lan"; wanted "none"'],
@@ -152,6 +151,7 @@ test("an empty object means the defaults, in units", (t) => {
     reuse: "process",
     prefork: "function",
     scaling: { min: 0, max: 200, idleTimeoutMs: 60_000 },
+    routes: [],
     network: "none",
   });
 });

@@ -36,6 +36,7 @@ export async function openTestGateway(
   const found = new Map(Object.entries(handlers));
   const parts = {
     runtime: {
+      routeTo: (host: string, path: string) => (host === "custom" && path === "/routed" ? "hello" : undefined),
       current: (name: string) => (found.has(name) ? testVersion(name) : undefined),
       invoke: async (invocation: Invocation) => {
         const handler = found.get(invocation.functionName);
@@ -64,6 +65,7 @@ export function testVersion(name: string): FunctionVersion {
     handler: "auto",
     env: {},
     secrets: [],
+    routes: [],
     limits,
     concurrency: 1,
     reuse: "process",

@@ -41,6 +41,7 @@ export function newVersion({ number = 1, limits, scaling, ...fields }: VersionFi
     handler: "auto",
     env: {},
     secrets: [],
+    routes: [],
     limits: {
       memoryBytes: 128 * 2 ** 20,
       cpus: 1,

@@ -131,6 +131,7 @@ function versionOf(changes: ManifestChanges, layer: string): FunctionVersion {
     handler: "auto",
     env: {},
     secrets: [],
+    routes: [],
     concurrency: 1,
     reuse: "process",
     prefork: "none",
