@@ -12,7 +12,7 @@ import { TsfnError } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { deployed, functionDescription, instance, listedFunction, problem } from "./admin-schemas.ts";
 import { discardRest, openRequestBody } from "./request-body.ts";
-import { shown } from "./routes.ts";
+import { routeUrl, shown } from "./routes.ts";
 
 export type AdminEnv = { Bindings: HttpBindings };
 
@@ -45,9 +45,14 @@ const restartQuery = z.object({
     .default("false")
     .openapi({ description: "Also replace the process that its instances are forked from" }),
 });
-export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url }: FunctionRoutesParts): void {
-  const functionUrl = (name: string): string => `${url}/function/${name}`;
+/** Where a function answers: what every answer about one tells besides what the runtime knows. */
+export function addressesOf({ runtime, url }: FunctionRoutesParts, name: string) {
+  const routes = runtime.current(name)?.manifest.routes ?? [];
+  return { url: `${url}/function/${name}`, routes: routes.map((route) => routeUrl(url, route)) };
+}
 
+export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, parts: FunctionRoutesParts): void {
+  const { runtime } = parts;
   app.openapi(
     createRoute({
       method: "get",
@@ -56,7 +61,7 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url }: 
       responses: { 200: answers("Functions", z.object({ functions: z.array(listedFunction) })), ...failures },
     }),
     (context) => {
-      const functions = runtime.list().map((summary) => ({ ...summary, url: functionUrl(summary.function) }));
+      const functions = runtime.list().map((summary) => ({ ...summary, ...addressesOf(parts, summary.function) }));
       return context.json({ functions }, 200);
     },
   );
@@ -79,7 +84,7 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url }: 
     async (context) => {
       const name = checkName(context.req.param("name"));
       const result = await deploy(context, name, runtime);
-      return context.json({ ...result, url: functionUrl(name) }, result.unchanged ? 200 : 201);
+      return context.json({ ...result, ...addressesOf(parts, name) }, result.unchanged ? 200 : 201);
     },
   );
 
@@ -93,7 +98,7 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url }: 
     }),
     async (context) => {
       const description = await runtime.inspect(context.req.param("name"));
-      return context.json({ ...description, url: functionUrl(description.function) }, 200);
+      return context.json({ ...description, ...addressesOf(parts, description.function) }, 200);
     },
   );
 

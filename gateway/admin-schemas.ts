@@ -14,6 +14,7 @@ import type {
 
 const count = z.int().min(0);
 const digest = z.string().openapi({ description: "sha256 of a layer's content" });
+const routes = z.array(z.string()).readonly().openapi({ description: "URLs of its custom routes, with their `*`" });
 const isoTime = z.string().openapi({ format: "date-time" });
 
 export const info = z
@@ -49,6 +50,7 @@ const manifest = z
     reuse: z.enum(["process", "never"]),
     prefork: z.enum(["function", "runtime", "none"]),
     scaling: z.object({ min: count, max: count, idleTimeoutMs: count }),
+    routes: z.array(z.object({ host: z.string().nullable(), path: z.string() })).readonly(),
     network: z.literal("none"),
   })
   .openapi("Manifest");
@@ -107,6 +109,7 @@ const summary = z.object({
   function: z.string(),
   version: count,
   url: z.string(),
+  routes,
   createdAt: isoTime,
   sizeBytes: count,
   waiting: count,
@@ -149,6 +152,7 @@ export const deployed = z
     warmMs: z.number(),
     prefork,
     url: z.string(),
+    routes,
   })
   .openapi("Deployed");
 
@@ -161,6 +165,7 @@ export const rolledBack = z
     warmMs: z.number(),
     prefork,
     url: z.string(),
+    routes,
   })
   .openapi("RolledBack");
 
@@ -214,7 +219,7 @@ export const problem = z
   .openapi("Problem");
 
 type Shape<Schema extends z.ZodType> = z.infer<Schema>;
-type WithUrl<Type> = Type & { readonly url: string };
+type WithUrl<Type> = Type & { readonly url: string; readonly routes: readonly string[] };
 
 /** Each line fails to compile when the document and the runtime disagree about a field. */
 export type DocumentedAnswers = [

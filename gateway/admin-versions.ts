@@ -1,7 +1,14 @@
 // The admin API's routes about the versions of a function: which there are, and going back to one.
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { type AdminEnv, answers, type FunctionRoutesParts, failures, functionParams } from "./admin-functions.ts";
+import {
+  type AdminEnv,
+  addressesOf,
+  answers,
+  type FunctionRoutesParts,
+  failures,
+  functionParams,
+} from "./admin-functions.ts";
 import { rolledBack, version } from "./admin-schemas.ts";
 
 const versionList = z.object({
@@ -18,7 +25,9 @@ const target = z.object({
     .openapi({ description: "Its number; without it the newest before the live one" }),
 });
 
-export function addVersionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url }: FunctionRoutesParts): void {
+export function addVersionRoutes(app: OpenAPIHono<AdminEnv>, parts: FunctionRoutesParts): void {
+  const { runtime } = parts;
+
   app.openapi(
     createRoute({
       method: "get",
@@ -44,7 +53,7 @@ export function addVersionRoutes(app: OpenAPIHono<AdminEnv>, { runtime, url }: F
     async (context) => {
       const name = context.req.param("name");
       const result = await runtime.rollback(name, context.req.valid("query").version ?? null);
-      return context.json({ ...result, url: `${url}/function/${name}` }, 200);
+      return context.json({ ...result, ...addressesOf(parts, name) }, 200);
     },
   );
 }

@@ -99,7 +99,8 @@ function forwarded(request: IncomingMessage, authority: string, prefix: string):
   const node = address === undefined ? "unknown" : address.includes(":") ? `"[${address}]"` : address;
   const headers = ["forwarded", `for=${node};host="${authority}";proto=http`];
   if (address !== undefined) headers.push("x-forwarded-for", address);
-  headers.push("x-forwarded-proto", "http", "x-forwarded-host", authority, "x-forwarded-prefix", prefix);
+  headers.push("x-forwarded-proto", "http", "x-forwarded-host", authority);
+  if (prefix !== "") headers.push("x-forwarded-prefix", prefix);
   return headers;
 }
 

@@ -5,6 +5,7 @@ import { type AddressInfo, Server as NetServer } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Address } from "../runtime/config.ts";
 import { asTsfnError, isErrno, TsfnError } from "../runtime/errors.ts";
+import type { Runtime } from "../runtime/index.ts";
 import { sendProblem } from "./answer.ts";
 import type { Exchange, Exchanges, OpenOptions } from "./exchanges.ts";
 import { type InvokeParts, invoke } from "./invoke.ts";
@@ -35,13 +36,17 @@ export const defaultLimits: ListenerLimits = {
   maxConnections: 10_000,
 };
 
+export interface PublicParts extends InvokeParts {
+  readonly runtime: InvokeParts["runtime"] & Pick<Runtime, "routeTo">;
+}
+
 /** How long a closing listener waits for clients to take what was written. */
 const closeMs = 1_000;
 
 /** @throws TsfnError LISTEN_FAILED */
 export async function openPublicListener(
   address: Address,
-  parts: InvokeParts,
+  parts: PublicParts,
   limits: ListenerLimits = defaultLimits,
 ): Promise<Listener> {
   const server = createStrictServer(limits, { shouldUpgradeCallback: isWebSocketUpgrade });
@@ -130,12 +135,12 @@ export function listenerOf(server: Server, url: string): Listener {
 }
 
 /** @throws TsfnError REQUEST_MALFORMED and what a route throws */
-async function answer(parts: InvokeParts, exchange: Exchange): Promise<void> {
+async function answer(parts: PublicParts, exchange: Exchange): Promise<void> {
   const { request } = exchange;
   try {
     if (request.method === "TRACE") throw new TsfnError("METHOD_NOT_ALLOWED", "TRACE is refused");
-    authorityOf(request);
-    const route = publicRoute(parseTarget(request.url ?? "").pathAndQuery);
+    const authority = authorityOf(request);
+    const route = publicRoute(parts.runtime, authority, parseTarget(request.url ?? "").pathAndQuery);
     if (route.kind === "function") return await invoke(parts, exchange, route);
     await answerHealth(parts.exchanges, exchange);
   } catch (thrown) {

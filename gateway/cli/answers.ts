@@ -16,11 +16,17 @@ export interface FunctionList {
   readonly functions: readonly ListedFunction[];
 }
 
-export type ListedFunction = FunctionSummary & { readonly url: string };
+/** Where a function answers: under its name, and the URLs of its custom routes. */
+interface Addresses {
+  readonly url: string;
+  readonly routes: readonly string[];
+}
+
+export type ListedFunction = FunctionSummary & Addresses;
 /** `GET /v1/functions/{name}` */
-export type InspectedFunction = FunctionDescription & { readonly url: string };
+export type InspectedFunction = FunctionDescription & Addresses;
 /** `PUT /v1/functions/{name}` */
-export type Deployed = DeployResult & { readonly url: string };
+export type Deployed = DeployResult & Addresses;
 
 /** `GET /v1/functions/{name}/versions` */
 export interface FunctionVersions {
@@ -30,7 +36,7 @@ export interface FunctionVersions {
 }
 
 /** `POST /v1/functions/{name}/rollback` */
-export type RolledBack = RollbackResult & { readonly url: string };
+export type RolledBack = RollbackResult & Addresses;
 
 /** `GET /v1/instances` */
 export interface InstanceList {

@@ -117,6 +117,23 @@ test.serial("a save that throws while loading is shown with its mapped stack, an
   t.is(await message(dev.url), "Hello, world!");
 });
 
+test.serial(
+  "a custom route answers from the save that adds it on, and goes along when the function is renamed",
+  async (t) => {
+    const dev = await startDev(t);
+    const file = join(dev.source, "../tsfn.json");
+    const { origin } = new URL(dev.url);
+    const answer = async () => (await fetch(`${origin}/greet`)).status;
+    writeFileSync(file, `{ "name": "hello", "routes": ["/greet"] }`);
+    await until("the route answers", async () => (await answer()) === 200);
+    t.true(dev.output().includes(`${origin}/greet\n`));
+    writeFileSync(file, `{ "name": "hi", "routes": ["/greet"] }`);
+    await until("the new name answers", async () => (await fetch(`${origin}/function/hi`)).status === 200);
+    await until("the route answers again", async () => (await answer()) === 200);
+    t.is((await fetch(dev.url)).status, 404);
+  },
+);
+
 test.serial("dev is over when its terminal goes: SIGHUP leaves nothing behind", async (t) => {
   const dev = await startDev(t);
   const [pid] = processTree(process.pid).filter(({ commandLine }) => commandLine.includes(dev.source.slice(0, -9)));

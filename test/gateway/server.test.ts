@@ -186,7 +186,11 @@ test("a draining listener answers what is in flight, refuses the next on an open
 test("an address that is taken is named, with the flag that changes it", async (t) => {
   const gateway = await openTestGateway(t, hello);
   const parts = {
-    runtime: { current: () => undefined, invoke: () => Promise.reject(new Error("never called")) },
+    runtime: {
+      routeTo: () => undefined,
+      current: () => undefined,
+      invoke: () => Promise.reject(new Error("never called")),
+    },
     exchanges: gateway.exchanges,
     calls: { ended: () => {} },
     tracing: null,

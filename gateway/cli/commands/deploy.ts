@@ -45,7 +45,7 @@ async function deploy(directory: string, { name, env }: DeployOptions, command: 
     body: packFunction(bundle, source.manifestText),
   });
   output.document({ ...deployed, buildMs: Math.round(buildMs * 10) / 10 });
-  output.line(deployed.url);
+  output.lines([deployed.url, ...deployed.routes]);
   output.note(summary(deployed, buildMs).join("\n"));
 }
 

@@ -22,12 +22,21 @@ async function inspect(name: string, command: Command): Promise<void> {
   output.lines([...describeFunction(found), ...found.instanceList.flatMap(describeInstance)]);
 }
 
-function describeFunction({ current, prefork, versions, layers, url, instanceList }: InspectedFunction): string[] {
+function describeFunction({
+  current,
+  prefork,
+  versions,
+  layers,
+  url,
+  routes,
+  instanceList,
+}: InspectedFunction): string[] {
   const { limits, scaling, concurrency, reuse, env, network, runtime } = current.manifest;
   return [
     `${current.function}@${current.number}`,
     ...fields([
       ["  url", url],
+      ["  routes", routes.join(", ") || "none"],
       ["  deployed", `${current.createdAt} (${formatAge(Date.now() - Date.parse(current.createdAt))} ago)`],
       ["  size", formatBytes(current.sizeBytes)],
       ["  runtime", `${runtime}, reuse ${reuse}, concurrency ${concurrency}`],

@@ -47,7 +47,10 @@ function keysOf({ client, reloaders, output, end }: KeyParts): ReadonlyMap<strin
       "r",
       { does: "restart the instances", press: () => restart().catch((thrown) => reportError(thrown, { json: false })) },
     ],
-    ["u", { does: "show the URLs", press: () => output.lines(deployed().map(({ url }) => url)) }],
+    [
+      "u",
+      { does: "show the URLs", press: () => output.lines(deployed().flatMap(({ url, routes }) => [url, ...routes])) },
+    ],
     ["c", { does: "clear the screen", press: () => process.stderr.write("\u001b[2J\u001b[3J\u001b[H") }],
     ["q", { does: "quit", press: end }],
     ["h", { does: "show this help", press: () => output.note(help()) }],

@@ -89,11 +89,16 @@ export async function openReloader(dir: string, output: Output): Promise<Reloade
         const before = deployed;
         const built = await pending;
         warn(built, output);
+        const renamed = before !== null && before.name !== built.source.manifest.name ? before : null;
+        const remove = async (name: string) => client.json<void>({ method: "DELETE", path: functionPath(name) });
+        // The new name could not have its routes beside it.
+        if (renamed !== null && renamed.routes.length > 0) {
+          await remove(renamed.name);
+          deployed = null;
+        }
         deployed = await upload(client, built);
         tellDeployed(deployed, before, now() - sinceMs, output);
-        if (before !== null && before.name !== deployed.name) {
-          await client.json<void>({ method: "DELETE", path: functionPath(before.name) });
-        }
+        if (renamed !== null && renamed.routes.length === 0) await remove(renamed.name);
       } catch (thrown) {
         tellFailed(await inDirectory(dir, thrown).catch((told: unknown) => told), deployed, output);
       }
@@ -112,9 +117,10 @@ function warn({ source, bundle }: Built, output: Output): void {
 }
 
 function tellDeployed(deployed: Deployed, before: Deployed | null, tookMs: number, output: Output): void {
-  const { name, version, url, unchanged } = deployed;
+  const { name, version, url, routes, unchanged } = deployed;
   output.document({ event: "deployed", ...deployed, tookMs: Math.round(tookMs * 10) / 10 });
-  if (before === null || before.url !== url) output.line(url);
+  const known = before === null ? [] : [before.url, ...before.routes];
+  output.lines([url, ...routes].filter((address) => !known.includes(address)));
   if (unchanged && before !== null) output.note(`${name}@${version} is unchanged`);
   else output.note(`${styled("green", `${name}@${version}`)} in ${formatMs(tookMs)}`);
 }
