@@ -10,7 +10,8 @@ import { checkName } from "../runtime/catalog/index.ts";
 import { TsfnError } from "../runtime/errors.ts";
 
 import type { Runtime } from "../runtime/index.ts";
-import { deployed, functionDescription, instance, listedFunction, problem } from "./admin-schemas.ts";
+import { failures } from "./admin-failures.ts";
+import { deployed, functionDescription, instance, listedFunction } from "./admin-schemas.ts";
 import { discardRest, openRequestBody } from "./request-body.ts";
 import { routeUrl, shown } from "./routes.ts";
 
@@ -31,9 +32,6 @@ const maxPackageBytes = 640 * 2 ** 20;
 const discardMs = 10_000;
 
 export const functionParams = z.object({ name: z.string().openapi({ example: "hello" }) });
-export const failures = {
-  default: { description: "Failure", content: { "application/problem+json": { schema: problem } } },
-} as const;
 export const answers = <Schema extends z.ZodType>(description: string, schema: Schema) => ({
   description,
   content: { "application/json": { schema } },
@@ -57,8 +55,9 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, parts: FunctionRou
     createRoute({
       method: "get",
       path: "/v1/functions",
+      operationId: "listFunctions",
       summary: "All functions",
-      responses: { 200: answers("Functions", z.object({ functions: z.array(listedFunction) })), ...failures },
+      responses: { 200: answers("Functions", z.object({ functions: z.array(listedFunction) })), ...failures() },
     }),
     (context) => {
       const functions = runtime.list().map((summary) => ({ ...summary, ...addressesOf(parts, summary.function) }));
@@ -70,15 +69,31 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, parts: FunctionRou
     createRoute({
       method: "put",
       path: "/v1/functions/{name}",
+      operationId: "deployFunction",
       summary: "Deploy: store a package, prove that it loads, and make it the live version",
       request: {
         params: functionParams,
-        body: { content: { "application/x-tar": { schema: z.string().openapi({ format: "binary" }) } } },
+        body: {
+          required: true,
+          content: { "application/x-tar": { schema: z.string().openapi({ format: "binary" }) } },
+        },
       },
       responses: {
         200: answers("It was live already", deployed),
         201: answers("A new version", deployed),
-        ...failures,
+        ...failures(
+          "NAME_INVALID",
+          "PACKAGE_INVALID",
+          "MANIFEST_INVALID",
+          "SECRET_NOT_FOUND",
+          "ROUTE_CONFLICT",
+          "BODY_TOO_LARGE",
+          "LOAD_FAILED",
+          "NO_CAPACITY",
+          "STARTUP_FAILED",
+          "SHUTTING_DOWN",
+          "DISK_FULL",
+        ),
       },
     }),
     async (context) => {
@@ -92,9 +107,10 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, parts: FunctionRou
     createRoute({
       method: "get",
       path: "/v1/functions/{name}",
+      operationId: "getFunction",
       summary: "Everything about one function",
       request: { params: functionParams },
-      responses: { 200: answers("The function", functionDescription), ...failures },
+      responses: { 200: answers("The function", functionDescription), ...failures("FUNCTION_NOT_FOUND") },
     }),
     async (context) => {
       const description = await runtime.inspect(context.req.param("name"));
@@ -106,9 +122,10 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, parts: FunctionRou
     createRoute({
       method: "delete",
       path: "/v1/functions/{name}",
+      operationId: "removeFunction",
       summary: "Remove a function with all its versions",
       request: { params: functionParams },
-      responses: { 204: { description: "It is gone" }, ...failures },
+      responses: { 204: { description: "It is gone" }, ...failures("FUNCTION_NOT_FOUND", "SHUTTING_DOWN") },
     }),
     async (context) => {
       await runtime.remove(context.req.param("name"));
@@ -120,9 +137,13 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, parts: FunctionRou
     createRoute({
       method: "post",
       path: "/v1/functions/{name}/restart",
+      operationId: "restartFunction",
       summary: "Retire its instances, so that the next call is a cold start",
       request: { params: functionParams, query: restartQuery },
-      responses: { 204: { description: "They are retiring" }, ...failures },
+      responses: {
+        204: { description: "They are retiring" },
+        ...failures("REQUEST_MALFORMED", "FUNCTION_NOT_FOUND", "SHUTTING_DOWN"),
+      },
     }),
     async (context) => {
       const { zygote } = context.req.valid("query");
@@ -135,8 +156,9 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, parts: FunctionRou
     createRoute({
       method: "get",
       path: "/v1/instances",
+      operationId: "listInstances",
       summary: "All instances",
-      responses: { 200: answers("Instances", z.object({ instances: z.array(instance).readonly() })), ...failures },
+      responses: { 200: answers("Instances", z.object({ instances: z.array(instance).readonly() })), ...failures() },
     }),
     async (context) => {
       return context.json({ instances: await runtime.instances() }, 200);

@@ -5,17 +5,12 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { parseDuration } from "../runtime/config.ts";
 import type { LogOptions, LogRecord } from "../runtime/index.ts";
 import { logLevels } from "../runtime/logs/index.ts";
-import {
-  type AdminEnv,
-  type FunctionRoutesParts,
-  failures,
-  functionParams,
-  invalidParameters,
-} from "./admin-functions.ts";
+import { failures } from "./admin-failures.ts";
+import { type AdminEnv, type FunctionRoutesParts, functionParams, invalidParameters } from "./admin-functions.ts";
 import { logRecord } from "./admin-schemas.ts";
 
 const query = z.object({
-  tail: z.coerce.number().int().min(0).max(100_000).default(100),
+  tail: z.coerce.number().int().min(0).max(100_000).default(100).openapi({ type: "integer" }),
   follow: z.enum(["true", "false"]).default("false"),
   since: z
     .string()
@@ -27,19 +22,28 @@ const query = z.object({
   request: z.string().min(1).optional().openapi({ description: "The id of one invocation's request" }),
 });
 
+/** OpenAPI 3.1 has no word for a document a line (3.2 has `itemSchema`), and its types know no `contentSchema`. */
+const documentALine = {
+  description: "A LogRecord a line",
+  contentMediaType: "application/x-ndjson",
+  contentSchema: { $ref: "#/components/schemas/LogRecord" },
+};
+
 const route = createRoute({
   method: "get",
   path: "/v1/functions/{name}/logs",
+  operationId: "readLogs",
   summary: "Its log records, one JSON document a line",
   request: { params: functionParams, query },
   responses: {
-    200: { description: "NDJSON", content: { "application/x-ndjson": { schema: logRecord } } },
-    ...failures,
+    200: { description: "NDJSON", content: { "application/x-ndjson": { schema: z.string().openapi(documentALine) } } },
+    ...failures("REQUEST_MALFORMED", "FUNCTION_NOT_FOUND"),
   },
 });
 
 export function addLogRoutes(app: OpenAPIHono<AdminEnv>, { runtime, closing }: FunctionRoutesParts): void {
   // Registered and served apart: the typed form knows no answer that is a stream.
+  app.openAPIRegistry.register("LogRecord", logRecord);
   app.openAPIRegistry.registerPath(route);
   app.get("/v1/functions/:name/logs", (context) => {
     const parsed = query.safeParse(context.req.query());

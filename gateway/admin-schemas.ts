@@ -119,7 +119,7 @@ const summary = z.object({
   retiring: count,
 });
 
-export const listedFunction = summary.openapi("Function");
+export const listedFunction = summary.openapi("FunctionSummary");
 
 const startMode = z.enum(["function", "runtime", "none"]);
 
@@ -177,20 +177,18 @@ export const secretSummary = z
   })
   .openapi("Secret");
 
-export const logRecord = z
-  .object({
-    ts: isoTime,
-    seq: count,
-    level: z.enum(["debug", "info", "warn", "error"]),
-    msg: z.string(),
-    stream: z.enum(["stdout", "stderr", "platform"]),
-    function: z.string(),
-    version: count,
-    instance: z.string(),
-    requestId: z.string().optional(),
-    data: z.record(z.string(), z.unknown()).optional(),
-  })
-  .openapi("LogRecord");
+export const logRecord = z.object({
+  ts: isoTime,
+  seq: count,
+  level: z.enum(["debug", "info", "warn", "error"]),
+  msg: z.string(),
+  stream: z.enum(["stdout", "stderr", "platform"]),
+  function: z.string(),
+  version: count,
+  instance: z.string(),
+  requestId: z.string().optional(),
+  data: z.record(z.string(), z.unknown()).optional(),
+});
 
 export const problem = z
   .object({

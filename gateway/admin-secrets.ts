@@ -3,30 +3,29 @@
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Runtime } from "../runtime/index.ts";
+import { failures } from "./admin-failures.ts";
 import type { AdminEnv } from "./admin-functions.ts";
-import { problem, secretSummary } from "./admin-schemas.ts";
+import { secretSummary } from "./admin-schemas.ts";
 import { readRequestBody } from "./request-body.ts";
 
 /** More than any value may have, so that the store's own sentence is the one that is read. */
 const maxBodyBytes = 2 ** 20;
 
 const params = z.object({ name: z.string().openapi({ example: "STRIPE_KEY" }) });
-const failures = {
-  default: { description: "Failure", content: { "application/problem+json": { schema: problem } } },
-} as const;
 
 export function addSecretRoutes(app: OpenAPIHono<AdminEnv>, { runtime }: { readonly runtime: Runtime }): void {
   app.openapi(
     createRoute({
       method: "get",
       path: "/v1/secrets",
+      operationId: "listSecrets",
       summary: "All secrets, without their values",
       responses: {
         200: {
           description: "Secrets",
           content: { "application/json": { schema: z.object({ secrets: z.array(secretSummary).readonly() }) } },
         },
-        ...failures,
+        ...failures(),
       },
     }),
     (context) => context.json({ secrets: runtime.secrets() }, 200),
@@ -36,9 +35,13 @@ export function addSecretRoutes(app: OpenAPIHono<AdminEnv>, { runtime }: { reado
     createRoute({
       method: "put",
       path: "/v1/secrets/{name}",
+      operationId: "putSecret",
       summary: "Make a secret or give it another value; the body is the value",
-      request: { params, body: { content: { "text/plain": { schema: z.string() } } } },
-      responses: { 204: { description: "It is kept; functions that name it get new instances" }, ...failures },
+      request: { params, body: { required: true, content: { "text/plain": { schema: z.string() } } } },
+      responses: {
+        204: { description: "It is kept; functions that name it get new instances" },
+        ...failures("SECRET_INVALID", "BODY_TOO_LARGE", "SHUTTING_DOWN", "DISK_FULL"),
+      },
     }),
     async (context) => {
       const limits = { limitBytes: maxBodyBytes, limitName: "a secret's value" };
@@ -52,9 +55,13 @@ export function addSecretRoutes(app: OpenAPIHono<AdminEnv>, { runtime }: { reado
     createRoute({
       method: "delete",
       path: "/v1/secrets/{name}",
+      operationId: "deleteSecret",
       summary: "Forget a secret that no live version names",
       request: { params },
-      responses: { 204: { description: "It is gone" }, ...failures },
+      responses: {
+        204: { description: "It is gone" },
+        ...failures("SECRET_NOT_FOUND", "SECRET_IN_USE", "SHUTTING_DOWN"),
+      },
     }),
     async (context) => {
       await runtime.deleteSecret(context.req.param("name"));

@@ -1,14 +1,8 @@
 // The admin API's routes about the versions of a function: which there are, and going back to one.
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import {
-  type AdminEnv,
-  addressesOf,
-  answers,
-  type FunctionRoutesParts,
-  failures,
-  functionParams,
-} from "./admin-functions.ts";
+import { failures } from "./admin-failures.ts";
+import { type AdminEnv, addressesOf, answers, type FunctionRoutesParts, functionParams } from "./admin-functions.ts";
 import { rolledBack, version } from "./admin-schemas.ts";
 
 const versionList = z.object({
@@ -32,9 +26,10 @@ export function addVersionRoutes(app: OpenAPIHono<AdminEnv>, parts: FunctionRout
     createRoute({
       method: "get",
       path: "/v1/functions/{name}/versions",
+      operationId: "listVersions",
       summary: "Every published version of a function",
       request: { params: functionParams },
-      responses: { 200: answers("Versions", versionList), ...failures },
+      responses: { 200: answers("Versions", versionList), ...failures("FUNCTION_NOT_FOUND") },
     }),
     (context) => {
       const { live, versions } = runtime.versions(context.req.param("name"));
@@ -46,9 +41,23 @@ export function addVersionRoutes(app: OpenAPIHono<AdminEnv>, parts: FunctionRout
     createRoute({
       method: "post",
       path: "/v1/functions/{name}/rollback",
+      operationId: "rollBackFunction",
       summary: "Prove that an older version starts, and make it the live one",
       request: { params: functionParams, query: target },
-      responses: { 200: answers("The version that is live now", rolledBack), ...failures },
+      responses: {
+        200: answers("The version that is live now", rolledBack),
+        ...failures(
+          "REQUEST_MALFORMED",
+          "FUNCTION_NOT_FOUND",
+          "VERSION_NOT_FOUND",
+          "SECRET_NOT_FOUND",
+          "ROUTE_CONFLICT",
+          "LOAD_FAILED",
+          "NO_CAPACITY",
+          "STARTUP_FAILED",
+          "SHUTTING_DOWN",
+        ),
+      },
     }),
     async (context) => {
       const name = context.req.param("name");

@@ -4,6 +4,8 @@
 import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
 import type { Logger } from "pino";
 import { asTsfnError, TsfnError } from "../runtime/errors.ts";
+import { addDocument } from "./admin-document.ts";
+import { failures } from "./admin-failures.ts";
 import { type AdminEnv, addFunctionRoutes, type FunctionRoutesParts, invalidParameters } from "./admin-functions.ts";
 import { addLogRoutes } from "./admin-logs.ts";
 import { info } from "./admin-schemas.ts";
@@ -62,7 +64,7 @@ export function createAdmin(parts: AdminParts): OpenAPIHono<AdminEnv> {
   app.all(awsPath, ({ req, env }) => aws.fetch(req.raw, env));
   const openFaas = openFaasRoutes({ ...parts, version: parts.info().version });
   app.all(openFaasPath, ({ req, env }) => openFaas.fetch(req.raw, env));
-  app.doc31("/v1/openapi.json", { openapi: "3.1.0", info: { title: "tsfn", version: parts.info().version } });
+  addDocument(app, parts.info().version);
   return app;
 }
 
@@ -71,8 +73,12 @@ function addServerRoutes(app: OpenAPIHono<AdminEnv>, { exchanges, metrics, ...pa
     createRoute({
       method: "get",
       path: "/v1/info",
+      operationId: "getInfo",
       summary: "What this server is",
-      responses: { 200: { description: "The server", content: { "application/json": { schema: info } } } },
+      responses: {
+        200: { description: "The server", content: { "application/json": { schema: info } } },
+        ...failures(),
+      },
     }),
     (context) => context.json(parts.info(), 200),
   );
@@ -80,8 +86,9 @@ function addServerRoutes(app: OpenAPIHono<AdminEnv>, { exchanges, metrics, ...pa
     createRoute({
       method: "post",
       path: "/v1/shutdown",
+      operationId: "shutDown",
       summary: "Answer what is in flight and end",
-      responses: { 202: { description: "It drains" } },
+      responses: { 202: { description: "It drains" }, ...failures() },
     }),
     (context) => {
       parts.shutdown();
