@@ -1,5 +1,7 @@
 // Custom routes in a real catalog: a route belongs to one live version at a time, also while others are on their way to disk.
 
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import test from "ava";
 import { type Catalog, type FunctionVersion, openCatalog, parseManifest } from "../../runtime/catalog/index.ts";
 import { temporaryDirectory } from "../support/function-directory.ts";
@@ -76,6 +78,21 @@ test("routes are there again after a restart", async (t) => {
   t.teardown(() => second.close());
   t.is(second.routeTo("h", "/a/1"), "a");
   await t.throwsAsync(publish(second, "b", ["/a/*"]), { code: "ROUTE_CONFLICT" });
+});
+
+test("a version from before there were routes has none", async (t) => {
+  const dir = temporaryDirectory(t);
+  const first = await openCatalog(dir, durability);
+  await publish(first, "old", ["/old"]);
+  await first.close();
+  const database = new DatabaseSync(join(dir, "catalog.sqlite"));
+  database.exec("UPDATE versions SET manifest = json_remove(manifest, '$.routes')");
+  database.close();
+  const second = await openCatalog(dir, durability);
+  t.teardown(() => second.close());
+  t.deepEqual(second.current("old")?.manifest.routes, []);
+  t.is(second.routeTo("h", "/old"), undefined);
+  await publish(second, "new", ["/old"]);
 });
 
 async function publish(catalog: Catalog, name: string, routes: readonly unknown[]): Promise<FunctionVersion> {
