@@ -46,7 +46,7 @@ export const catalogue = {
 
   // What the one who deploys sees.
   NAME_INVALID: entry(400, 2, false, "The function name is invalid", "Use a-z, 0-9 and -, at most 63 characters"),
-  SOURCE_INVALID: entry(400, 2, false, "There is no function here", "Name a directory that holds index.ts"),
+  SOURCE_INVALID: entry(400, 2, false, "The directory cannot be deployed", "Name a directory that holds index.ts"),
   MANIFEST_INVALID: entry(400, 2, false, "tsfn.json is invalid", "Mend every problem listed and deploy again"),
   BUNDLE_FAILED: entry(400, 2, false, "The function could not be bundled", "Mend the source at the place shown"),
   PACKAGE_INVALID: entry(400, 2, false, "The uploaded package is invalid", "Upload what tsfn deploy builds"),

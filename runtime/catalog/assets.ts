@@ -1,11 +1,13 @@
 // The files that travel beside the bundle: what a function may open at run time, such as templates or data. Everything
 // in its directory but code that was bundled, dotfiles, dependencies and build settings.
 
-import { lstat, readdir } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { TsfnError } from "../errors.ts";
 import { quote } from "./name.ts";
 import { packageLimits, pathProblem } from "./package-limits.ts";
+import { unreadable } from "./source-files.ts";
 
 export interface BundleFile {
   /** Relative, with / between names. */
@@ -52,13 +54,20 @@ async function list(dir: string, leaveOut: LeaveOut): Promise<BundleFile[]> {
     files.push(file);
     totalBytes += file.sizeBytes;
     if (files.length > packageLimits.files) throw tooBig(dir, `more than ${packageLimits.files} files`);
-    if (totalBytes > packageLimits.totalBytes) throw tooBig(dir, `more than ${packageLimits.totalBytes} bytes`);
+    if (totalBytes <= packageLimits.totalBytes) continue;
+    const { path, sizeBytes } = files.reduce((most, next) => (next.sizeBytes > most.sizeBytes ? next : most));
+    const largest = `the largest so far is ${path} with ${sizeBytes} bytes`;
+    throw tooBig(dir, `more than ${packageLimits.totalBytes} bytes; ${largest}`);
   }
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 async function* walk(dir: string, prefix: string, leaveOut: LeaveOut): AsyncGenerator<BundleFile> {
-  for (const entry of await readdir(join(dir, prefix), { withFileTypes: true })) {
+  const parent = join(dir, prefix);
+  const entries = await readdir(parent, { withFileTypes: true }).catch((error: unknown) => {
+    throw unreadable(parent, error);
+  });
+  for (const entry of entries) {
     const path = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
     if (leaveOut(entry.name, path)) continue;
     const problem = pathProblem(path);
@@ -73,11 +82,16 @@ async function describe(dir: string, path: string): Promise<BundleFile> {
   const stats = await lstat(content);
   if (stats.isSymbolicLink()) throw refused(path, "is a symbolic link; wanted the file itself");
   if (!stats.isFile()) throw refused(path, "is a socket, pipe or device; wanted regular files and directories");
+  // Told now, and not in the middle of an upload.
+  await access(content, constants.R_OK).catch((error: unknown) => {
+    throw unreadable(content, error);
+  });
   return { path, sizeBytes: stats.size, executable: (stats.mode & 0o111) !== 0, content };
 }
 
 function refused(path: string, problem: string): TsfnError {
   return new TsfnError("SOURCE_INVALID", `${quote(path)} ${problem}`, {
+    problems: [{ file: path, message: problem }],
     hint: "Remove it or move it out of the function's directory",
   });
 }

@@ -2,9 +2,11 @@
 // The same input gives the same bytes wherever the directory lies. esbuild is loaded only when something is built.
 
 import { relative, resolve } from "node:path";
-import type { BuildOptions, BuildResult, Message, Metafile } from "esbuild";
+import type { BuildOptions, BuildResult, Metafile } from "esbuild";
 import { type Problem, TsfnError } from "../errors.ts";
 import { type BundleFile, listAll, listAssets } from "./assets.ts";
+import { bundleFailed, toProblem } from "./bundle-problems.ts";
+import { refuseForeign } from "./foreign-modules.ts";
 import { resolveFramework } from "./framework-module.ts";
 import type { FunctionSource } from "./source.ts";
 import { resolveTsfn, virtualPrefix } from "./tsfn-module.ts";
@@ -36,8 +38,8 @@ const requireBanner = [
 export async function bundleFunction(source: FunctionSource): Promise<Bundle> {
   if (source.manifest.runtime === "provided") return await collectProgram(source);
   const { build } = await import("esbuild");
-  const result = await build(buildOptions(source)).catch((error: unknown) => {
-    throw bundleFailed(source, error);
+  const result = await build(buildOptions(source)).catch(async (error: unknown) => {
+    throw await bundleFailed(source, error);
   });
   return toBundle(source, result);
 }
@@ -51,8 +53,8 @@ export async function createBundler(source: FunctionSource): Promise<Bundler> {
   let inputs = [resolve(source.dir, source.entry)];
   return {
     async rebuild() {
-      const result = await builder.rebuild().catch((error: unknown) => {
-        throw bundleFailed(source, error);
+      const result = await builder.rebuild().catch(async (error: unknown) => {
+        throw await bundleFailed(source, error);
       });
       inputs = inputPaths(result.metafile).map((path) => resolve(source.dir, path));
       return toBundle(source, result);
@@ -94,7 +96,7 @@ function buildOptions({ dir, entry }: FunctionSource): Options {
     sourcesContent: true,
     legalComments: "none",
     banner: { js: requireBanner },
-    plugins: [resolveTsfn, resolveFramework],
+    plugins: [resolveTsfn, resolveFramework, refuseForeign],
     metafile: true,
     logLevel: "silent",
     logLimit: 0,
@@ -108,8 +110,11 @@ async function toBundle(source: FunctionSource, result: BuildResult<Options>): P
   const assets = await listAssets(source.dir, new Set(inputPaths(result.metafile)));
   const clash = assets.find(({ path }) => built.some((file) => file.path === path));
   if (clash !== undefined) {
-    const message = `${clash.path} has the name of the bundle, but ${source.entry} is the module that is built`;
-    throw new TsfnError("SOURCE_INVALID", message, { hint: `Rename ${clash.path}` });
+    const problem = `has the name of the bundle, but ${source.entry} is the module that is built`;
+    throw new TsfnError("SOURCE_INVALID", `${clash.path} ${problem}`, {
+      problems: [{ file: clash.path, message: problem }],
+      hint: `Rename ${clash.path}, or remove ${source.entry} if ${clash.path} is meant`,
+    });
   }
   const files = [...built, ...assets].sort((a, b) => (a.path < b.path ? -1 : 1));
   return { files, sizeBytes: sizeOf(files), warnings: result.warnings.map(toProblem) };
@@ -117,29 +122,4 @@ async function toBundle(source: FunctionSource, result: BuildResult<Options>): P
 
 function inputPaths(metafile: Metafile): string[] {
   return Object.keys(metafile.inputs).filter((path) => !path.startsWith("<") && !path.startsWith(virtualPrefix));
-}
-
-function bundleFailed(source: FunctionSource, thrown: unknown): TsfnError {
-  const messages = (thrown as { errors?: readonly Message[] }).errors;
-  if (messages === undefined) {
-    return new TsfnError("BUNDLE_FAILED", `esbuild failed: ${(thrown as Error).message}`, { cause: thrown });
-  }
-  const problems = messages.map(toProblem);
-  const count = problems.length === 1 ? "one error" : `${problems.length} errors`;
-  return new TsfnError("BUNDLE_FAILED", `bundling ${source.entry} ended with ${count}`, { problems, cause: thrown });
-}
-
-function toProblem({ text, location, notes }: Message): Problem {
-  const missing = /^Could not resolve "([^"./][^"]*)"/.exec(text)?.[1];
-  const hint = missing === undefined ? notes[0]?.text : `Install it where the function is: npm install ${missing}`;
-  return {
-    message: text,
-    ...(location !== null && {
-      file: location.file,
-      line: location.line,
-      // esbuild counts bytes from 0; editors count characters from 1.
-      column: Buffer.from(location.lineText).subarray(0, location.column).toString().length + 1,
-    }),
-    ...(hint !== undefined && { hint }),
-  };
 }

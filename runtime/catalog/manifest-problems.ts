@@ -90,7 +90,7 @@ function unknownKeys(source: ManifestText, root: Node, path: Path, keys: readonl
     const near = nearest(key, known) ?? (path.length === 0 ? nearestNested(key) : undefined);
     const didYouMean = near === undefined ? "" : `; did you mean "${near}"?`;
     const message = `${quote(key)} is not a key of ${where}${didYouMean}`;
-    return problemAt(source, offset, message, `the keys of ${where}: ${known.join(", ")}`);
+    return problemAt(source, offset, message, near === undefined ? `it has ${known.join(", ")}` : undefined);
   });
 }
 

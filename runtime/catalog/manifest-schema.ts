@@ -57,7 +57,9 @@ const scalingSchema = z
 const envSchema = z
   .record(
     z.string().refine(isEnvName, { error: wantedEnvName }).meta({ pattern: "^[A-Za-z_][A-Za-z0-9_]{0,127}$" }),
-    z.string({ error: "a string" }).refine((value) => !value.includes("\0"), { error: "a string without NUL" }),
+    z
+      .string({ error: "a string in double quotes" })
+      .refine((value) => !value.includes("\0"), { error: "a string without NUL" }),
     object(`{ "GREETING": "hi" }`),
   )
   .superRefine((env, context) => {
@@ -72,6 +74,7 @@ const secretsSchema = z
   .array(z.string({ error: wantedEnvName }).refine(isEnvName, { error: wantedEnvName }), { error: secretsWanted })
   .max(maxSecrets, { error: `at most ${maxSecrets} names` })
   .meta({ description: "secrets that become variables, and files under /run/secrets; tsfn secret put makes them" });
+const wantedPath = "a path inside the directory, such as src/index.ts";
 const notInEnv = "a name that env does not set";
 const onlyOnce = "each name once";
 
@@ -85,8 +88,8 @@ export const manifestSchema = z
         .meta({ description: "the function's name; the directory's name when absent" })
         .optional(),
       main: z
-        .string({ error: "a path inside the directory" })
-        .refine(isInnerPath, { error: "a path inside the directory, such as src/index.ts" })
+        .string({ error: wantedPath })
+        .refine(isInnerPath, { error: wantedPath })
         .meta({ description: "the module that holds the handler" })
         .optional(),
       handler: oneOf(["auto", "fetch", "lambda", "node", "server"]).default("auto"),

@@ -1,6 +1,9 @@
 // The nearest of a list of known words, for "did you mean".
 
-/** The candidate closest to `word`, when few enough edits lie between them to be a slip of the finger. */
+/**
+ * The candidate closest to `word`, when few enough edits lie between them to be a slip of the finger; else one that begins
+ * like it, such as "memory" for "memorySize".
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   if (word.length > 64) return undefined;
   let best: string | undefined;
@@ -9,7 +12,11 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  return best;
+  return best ?? candidates.find((candidate) => beginsAlike(word.toLowerCase(), candidate.toLowerCase()));
+}
+
+function beginsAlike(a: string, b: string): boolean {
+  return Math.min(a.length, b.length) >= 3 && (a.startsWith(b) || b.startsWith(a));
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */

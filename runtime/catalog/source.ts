@@ -1,14 +1,15 @@
 // A function's directory before it is built: its manifest after the command line's overrides, and the module where
 // bundling begins. bundle.ts makes a bundle from it.
 
-import type { Stats } from "node:fs";
-import { lstat, readFile, realpath } from "node:fs/promises";
+import { readlink, realpath } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { applyEdits, modify } from "jsonc-parser";
+import { applyEdits, getNodeValue, modify } from "jsonc-parser";
 import { isErrno, TsfnError } from "../errors.ts";
-import { maxManifestBytes, readManifest } from "./manifest.ts";
+import { parseJsonText } from "./json-text.ts";
+import { type ParsedManifest, readManifest } from "./manifest.ts";
 import { envNameProblem } from "./manifest-schema.ts";
 import { quote } from "./name.ts";
+import { oddKind, readIfThere, statIfThere } from "./source-files.ts";
 import { entryOf, type Manifest } from "./version.ts";
 
 export interface FunctionSource {
@@ -28,6 +29,12 @@ export interface SourceOverrides {
 }
 
 const manifestFile = "tsfn.json";
+const packageFile = "package.json";
+const packageDialect = {
+  comments: false,
+  maxDepth: 200,
+  wanted: { object: `an object: { "type": "module" }`, depth: "at most a few" },
+};
 const usualEntries = ["index.ts", "src/index.ts", "index.js", "index.mjs"];
 
 /** @throws TsfnError SOURCE_INVALID, MANIFEST_INVALID, NAME_INVALID, USAGE */
@@ -35,17 +42,21 @@ export async function loadSource(dir: string, overrides: SourceOverrides = {}): 
   const root = await resolveDirectory(dir);
   const text = (await readIfThere(join(root, manifestFile))) ?? "{}\n";
   const defaults = { name: overrides.name ?? basename(root) };
-  const { manifest: written, main } = readManifest(text, manifestFile, defaults);
-  const manifestText = override(text, { env: overrides.env ?? {}, name: overrides.name ?? written.name });
+  const written = readManifest(text, manifestFile, defaults);
+  const manifestText = override(text, { env: overrides.env ?? {}, name: overrides.name ?? written.manifest.name });
   const { manifest } = readManifest(manifestText, manifestFile, {});
-  const entry = manifest.runtime === "provided" ? await findProgram(root) : await findEntry(root, main);
+  const entry = manifest.runtime === "provided" ? await findProgram(root) : await findEntry(root, written);
   return { dir: root, entry, manifest, manifestText };
 }
 
 async function resolveDirectory(dir: string): Promise<string> {
   const stats = await statIfThere(dir);
   if (stats === undefined) throw new TsfnError("SOURCE_INVALID", `there is no directory ${resolve(dir)}`);
-  const root = await realpath(dir);
+  const root = await realpath(dir).catch(async (cause: unknown) => {
+    if (!isErrno(cause, "ENOENT")) throw cause;
+    const message = `${resolve(dir)} is a link to ${await readlink(dir)}, which is not there`;
+    throw new TsfnError("SOURCE_INVALID", message, { cause });
+  });
   const target = await statIfThere(root);
   if (target?.isDirectory()) return root;
   throw new TsfnError("SOURCE_INVALID", `${root} is not a directory; wanted one that holds index.ts`);
@@ -69,85 +80,52 @@ function override(text: string, { name, env }: Required<SourceOverrides>): strin
 
 async function findProgram(root: string): Promise<string> {
   const name = entryOf("provided");
-  const stats = await statIfThere(join(root, name));
-  const found =
-    stats === undefined ? "it is not there" : stats.isFile() ? "it is not executable" : "it is no regular file";
+  const path = join(root, name);
+  const stats = await statIfThere(path);
   if (stats?.isFile() && (stats.mode & 0o111) !== 0) return name;
-  throw new TsfnError(
-    "SOURCE_INVALID",
-    `"runtime" is "provided", which runs the program ${join(root, name)}: ${found}`,
-    {
-      hint:
-        found === "it is not executable"
-          ? `chmod +x ${join(root, name)}`
-          : `Put an executable file named ${name} there`,
-    },
-  );
+  const found = stats === undefined ? "not there" : (oddKind(stats) ?? "not executable");
+  throw new TsfnError("SOURCE_INVALID", `"runtime" is "provided", which runs the program ${path}: it is ${found}`, {
+    hint: stats?.isFile() ? `chmod +x ${path}` : `Put an executable file named ${name} there`,
+  });
 }
 
-async function findEntry(root: string, main: string | undefined): Promise<string> {
+async function findEntry(root: string, { main, problemWith }: ParsedManifest): Promise<string> {
   if (main !== undefined) {
-    if (await isFile(join(root, main))) return main.replace(/^\.\//, "");
-    throw new TsfnError("SOURCE_INVALID", `"main" in tsfn.json is ${quote(main)}; wanted a file in ${root}`);
+    const stats = await statIfThere(join(root, main));
+    if (stats?.isFile()) return main.replace(/^\.\//, "");
+    const found = stats === undefined ? "is not there" : `is ${oddKind(stats)}`;
+    const problem = problemWith("main", `main is ${quote(main)}, which ${found}; wanted a module of the function`);
+    throw new TsfnError("SOURCE_INVALID", problem.message, {
+      problems: [problem],
+      hint: `Name a file below ${root}, or leave "main" out where it is index.ts`,
+    });
   }
   // `npm init` writes a main that often names nothing, so one that is missing is passed over.
   const candidates = [...(await packageMain(root)), ...usualEntries];
+  const odd: string[] = [];
   for (const candidate of candidates) {
-    if (await isFile(join(root, candidate))) return candidate;
+    const stats = await statIfThere(join(root, candidate));
+    if (stats?.isFile()) return candidate;
+    if (stats !== undefined) odd.push(`${candidate}, which is ${oddKind(stats)}`);
   }
-  const looked = candidates.join(", ");
-  throw new TsfnError("SOURCE_INVALID", `${root} holds no module to run; looked for ${looked}`, {
+  const found = odd.length === 0 ? "" : `; found ${odd.join(", ")}`;
+  throw new TsfnError("SOURCE_INVALID", `${root} holds no module to run; looked for ${candidates.join(", ")}${found}`, {
     hint: `Add index.ts, or set "main" in tsfn.json`,
   });
 }
 
 async function packageMain(root: string): Promise<string[]> {
-  const text = await readIfThere(join(root, "package.json"));
+  const text = await readIfThere(join(root, packageFile));
   if (text === undefined) return [];
-  const main = parsePackage(text, root).main;
+  const parsed = parseJsonText({ file: packageFile, text: text.replace(/^\uFEFF/, "") }, packageDialect);
+  if ("problems" in parsed) {
+    const { problems } = parsed;
+    throw new TsfnError("SOURCE_INVALID", `${join(root, packageFile)} is not JSON`, {
+      problems,
+      hint: `Mend ${packageFile}`,
+    });
+  }
+  const { main } = Object(getNodeValue(parsed.root)) as { main?: unknown };
   const isInside = typeof main === "string" && !main.startsWith("/") && !main.split("/").includes("..");
   return isInside ? [main.replace(/^\.\//, "")] : [];
-}
-
-function parsePackage(text: string, root: string): { main?: unknown } {
-  try {
-    return Object(JSON.parse(text)) as { main?: unknown };
-  } catch (cause) {
-    const message = `package.json in ${root} is not JSON: ${(cause as Error).message}`;
-    throw new TsfnError("SOURCE_INVALID", message, { cause, hint: "Mend package.json" });
-  }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await statIfThere(path))?.isFile() ?? false;
-}
-
-async function statIfThere(path: string): Promise<Stats | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isErrno(error, "ENOTDIR")) return undefined;
-    throw unreadable(path, error);
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  const stats = await statIfThere(path);
-  if (stats === undefined) return undefined;
-  if (!stats.isFile()) throw new TsfnError("SOURCE_INVALID", `${path} is not a regular file`);
-  if (stats.size > 4 * maxManifestBytes) {
-    throw new TsfnError("SOURCE_INVALID", `${path} has ${stats.size} bytes; wanted at most ${4 * maxManifestBytes}`);
-  }
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-}
-
-function unreadable(path: string, cause: unknown): TsfnError {
-  return new TsfnError("SOURCE_INVALID", `${path} cannot be read: ${(cause as Error).message}`, {
-    cause,
-    hint: "Check its permissions",
-  });
 }

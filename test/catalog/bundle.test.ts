@@ -67,8 +67,8 @@ test("a directory without tsfn.json gives the function its name", async (t) => {
 
 for (const [title, files, message] of [
   ["an empty directory", {}, /holds no module to run; looked for index\.ts, src\/index\.ts, index\.js, index\.mjs$/],
-  ["a main that is missing", { "tsfn.json": `{ "name": "a", "main": "x.ts" }` }, /"main" in tsfn\.json is "x\.ts"/],
-  ["a broken package.json", { ...named, "package.json": "{" }, /package\.json in .* is not JSON/],
+  ["a main that is missing", { "tsfn.json": `{ "name": "a", "main": "x.ts" }` }, /main is "x\.ts", which is not there/],
+  ["a broken package.json", { ...named, "package.json": "{" }, /\/package\.json is not JSON/],
 ] as const) {
   test(`${title} is refused as a source`, async (t) => {
     const dir = functionDirectory(t, { ...named, ...files });
@@ -144,7 +144,13 @@ test("every mistake in the code is told with file, line and column in characters
       column: 8,
       hint: "Install it where the function is: npm install no-such-package",
     },
-    { message: 'Could not resolve "./no-such-file.ts"', file: "index.ts", line: 3, column: 8 },
+    {
+      message: 'Could not resolve "./no-such-file.ts"',
+      file: "index.ts",
+      line: 3,
+      column: 8,
+      hint: "there is no such file in the function's directory",
+    },
   ]);
 });
 

@@ -47,7 +47,7 @@ test("a program that is missing, no file, or not executable is refused with what
   const refused = (message: RegExp) => t.throwsAsync(loadSource(dir), { code: "SOURCE_INVALID", message });
   await refused(/"runtime" is "provided", which runs the program .*\/bootstrap: it is not there/);
   mkdirSync(join(dir, "bootstrap"));
-  await refused(/bootstrap: it is no regular file/);
+  await refused(/bootstrap: it is a directory/);
   const other = functionDirectory(t, { ...manifest, bootstrap: "#!/app/bin/sh\n" });
   const error = await t.throwsAsync(loadSource(other), { message: /bootstrap: it is not executable/ });
   t.regex(JSON.stringify(error), /chmod \+x/);
