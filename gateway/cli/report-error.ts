@@ -48,9 +48,10 @@ export function isErrorCode(code: unknown): code is ErrorCode {
 export function formatProblem({ file, line, column, message, hint }: Problem): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(":");
   const lines = message.split("\n");
-  const said = lines.filter((line) => !/^\s+at /.test(line)).join(`\n${indent}`);
+  const saying = lines.filter((line) => !/^\s+at /.test(line));
+  const said = saying.join(`\n${indent}`);
   // Of an error that was thrown, what and where; its whole stack is in the document of --json.
-  if (said !== message && place !== "") return `${said}, at ${place}`;
+  if (saying.length < lines.length && saying.length === 1 && place !== "") return `${said}, at ${place}`;
   return `${place}${place === "" ? "" : " "}${said}${hint === undefined ? "" : ` (${hint})`}`;
 }
 

@@ -100,8 +100,9 @@ function invalid(why: string): TsfnError {
 }
 
 function notFound(names: readonly string[]): TsfnError {
-  const what = names.length === 1 ? `secret ${names[0]}` : `secrets ${names.join(", ")}`;
-  return new TsfnError("SECRET_NOT_FOUND", `there is no ${what}`, {
-    hint: `Make it with: tsfn secret put ${names[0]?.slice(0, 128)}`,
+  const [name = ""] = names;
+  const message = names.length === 1 ? `there is no secret ${name}` : `there are no secrets ${names.join(", ")}`;
+  return new TsfnError("SECRET_NOT_FOUND", message, {
+    hint: `Make ${names.length === 1 ? "it" : "each"} with: tsfn secret put ${name.slice(0, 128)}`,
   });
 }

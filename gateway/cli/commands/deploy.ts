@@ -6,7 +6,7 @@ import { now } from "../../../runtime/trace.ts";
 import type { Deployed } from "../answers.ts";
 import { contextOf, functionPath, pairArgument, withExamples } from "../context.ts";
 import { formatProblem } from "../report-error.ts";
-import { inDirectory, placed } from "../source-places.ts";
+import { inDirectory, inModule, placed } from "../source-places.ts";
 import { fields, formatBytes, formatMs, formatPrefork, neutralise } from "../terminal.ts";
 
 interface DeployOptions {
@@ -38,12 +38,14 @@ async function deploy(directory: string, { name, env }: DeployOptions, command: 
   for (const problem of bundle.warnings)
     output.note(`warning: ${neutralise(formatProblem(placed(problem, directory)))}`);
   const buildMs = now() - startedAtMs;
-  const deployed = await client().json<Deployed>({
-    method: "PUT",
-    path: functionPath(source.manifest.name),
-    headers: { "content-type": "application/x-tar" },
-    body: packFunction(bundle, source.manifestText),
-  });
+  const deployed = await client()
+    .json<Deployed>({
+      method: "PUT",
+      path: functionPath(source.manifest.name),
+      headers: { "content-type": "application/x-tar" },
+      body: packFunction(bundle, source.manifestText),
+    })
+    .catch((thrown) => inModule(source, thrown));
   output.document({ ...deployed, buildMs: Math.round(buildMs * 10) / 10 });
   output.lines([deployed.url, ...deployed.routes]);
   output.note(summary(deployed, buildMs).join("\n"));

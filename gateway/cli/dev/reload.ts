@@ -17,7 +17,7 @@ import type { Client } from "../client.ts";
 import { functionPath } from "../context.ts";
 import type { Output } from "../output.ts";
 import { formatProblem, reportError } from "../report-error.ts";
-import { inDirectory, placed } from "../source-places.ts";
+import { inDirectory, inModule, placed } from "../source-places.ts";
 import { formatMs, neutralise, styled } from "../terminal.ts";
 
 export interface Reloader {
@@ -100,7 +100,7 @@ export async function openReloader(dir: string, output: Output): Promise<Reloade
         tellDeployed(deployed, before, now() - sinceMs, output);
         if (renamed !== null && renamed.routes.length === 0) await remove(renamed.name);
       } catch (thrown) {
-        tellFailed(await inDirectory(dir, thrown).catch((told: unknown) => told), deployed, output);
+        tellFailed(await inModule(source, thrown).catch((told: unknown) => told), deployed, output);
       }
     },
     async dispose() {
