@@ -12,6 +12,7 @@ export const templates = {
   hono: "a Hono app",
   express: "an Express app",
   sse: "server-sent events",
+  provided: "a program in any language, over AWS's Runtime API",
 } as const;
 
 export type TemplateName = keyof typeof templates;
