@@ -1,7 +1,8 @@
-// Callers that keep one connection each and send the next request when the last answer is complete.
+// Callers that keep one connection each and send the next request when the last answer is complete, or a moment later.
 
 import { Agent, request } from "node:http";
 import { json } from "node:stream/consumers";
+import { setTimeout as pause } from "node:timers/promises";
 
 export interface Call<Document> {
   readonly status: number;
@@ -9,9 +10,17 @@ export interface Call<Document> {
   readonly document: Document;
 }
 
+export interface Callers {
+  readonly port: number;
+  readonly callers: number;
+  readonly patienceMs: number;
+  /** Between an answer and the next request; none when absent. */
+  readonly pauseMs?: number;
+}
+
 /** `callers` of them at the same time until `goesOn` says no. `nonce` is a different one in every call. */
 export async function callAgainAndAgain<Document>(
-  { port, callers, patienceMs }: { readonly port: number; readonly callers: number; readonly patienceMs: number },
+  { port, callers, patienceMs, pauseMs = 0 }: Callers,
   goesOn: () => boolean,
   pathOf: (nonce: string) => string,
   onAnswer: (nonce: string, call: Call<Document>) => void,
@@ -21,6 +30,7 @@ export async function callAgainAndAgain<Document>(
     for (let turn = 0; goesOn(); turn += 1) {
       const nonce = `${caller}-${turn}`;
       onAnswer(nonce, await callOnce<Document>(agent, port, pathOf(nonce), patienceMs));
+      if (pauseMs > 0) await pause(pauseMs);
     }
   };
   try {

@@ -43,6 +43,12 @@ export function medianRatio(numerator: readonly number[], denominator: readonly 
   };
 }
 
+/** Of one percentile to a figure that is no sample, such as a promise. */
+export function percentileRatio(samples: readonly number[], fraction: number, denominator: number): Ratio {
+  const of = (drawn: readonly number[]): number => percentile(ascending(drawn), fraction) / denominator;
+  return { value: of(samples), ...bootstrap((random) => of(resample(samples, random))) };
+}
+
 export function medianInterval(samples: readonly number[]): Interval {
   return bootstrap((random) => median(resample(samples, random)));
 }

@@ -13,7 +13,7 @@ export const metrics: ReadonlyMap<string, string> = new Map([
   ["M6", "throughput of warm calls"],
   ["M7", "memory of an idle instance"],
   ["M8", "instances in a budget of memory"],
-  ["M9", "from deploy to the first answer"],
+  ["M9", "from deploy, or a save, to the first answer"],
   ["M10", "a fresh writable layer"],
   ["M11", "what a sandbox costs the code inside"],
   ["M12", "flat over instances and functions"],

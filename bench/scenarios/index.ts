@@ -124,6 +124,16 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     },
   ],
   [
+    "reload",
+    {
+      summary: "from a save under tsfn dev to the first answer of the new code, with calls all the time",
+      rounds: 50,
+      quickRounds: 5,
+      limitS: 120,
+      run: async (options) => (await import("./reload.ts")).runReload(options),
+    },
+  ],
+  [
     "inside",
     {
       summary: "system calls, files and computing inside a sandbox against outside",
