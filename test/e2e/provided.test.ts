@@ -6,7 +6,7 @@ import { join } from "node:path";
 import test from "ava";
 import type { ProblemDocument } from "../../runtime/errors.ts";
 import { functionDirectory, temporaryDirectory, writeSource } from "../support/function-directory.ts";
-import { addProgram, addPython, compileStatic } from "../support/host-programs.ts";
+import { addProgram, addPython, addRuntimeClient, compileStatic } from "../support/host-programs.ts";
 import { type Server, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 
@@ -90,7 +90,27 @@ const kinds: readonly (readonly [string, () => string])[] = [
       return directory;
     },
   ],
+  [
+    "aws-lambda-ric",
+    () => {
+      const start = `#!/usr/local/bin/node\nimport("/app/node_modules/aws-lambda-ric/index.mjs");\n`;
+      const directory = directoryOf("aws-lambda-ric", start);
+      writeSource(directory, "index.mjs", lambda);
+      addRuntimeClient(directory);
+      return directory;
+    },
+  ],
 ];
+
+/** For AWS's own client, which runs it. */
+const lambda = `export const handler = async (event) => {
+  console.log("serving", event.rawQueryString);
+  if (event.rawQueryString === "act=error") throw new Error("asked to fail");
+  if (event.rawQueryString === "act=exit") process.exit(3);
+  if (event.rawQueryString === "act=hang") await new Promise((resolve) => setTimeout(resolve, 3_600_000));
+  return event;
+};
+`;
 
 /** Of every hundred calls, these misbehave; and one of all never ends. */
 const acts: ReadonlyMap<number, readonly [act: string, status: number]> = new Map([

@@ -1,7 +1,7 @@
 // Programs of this machine as parts of a function's directory: what a function of the runtime "provided" brings with it.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { root } from "../architecture/tree.ts";
 
@@ -32,6 +32,18 @@ print("\\n".join([sys.base_prefix + "/lib/", *paths]))`;
     if (path.endsWith(".so")) addLibraries(directory, path);
   }
   addProgram(directory, python);
+}
+
+/** Copies AWS's client of the Runtime API, and the libraries that its native part is linked with. */
+export function addRuntimeClient(directory: string): void {
+  const client = "node_modules/aws-lambda-ric";
+  const built = join(root, "test/e2e/programs/runtime-client", client);
+  const native = join(built, "rapid-client.node");
+  if (!existsSync(native)) throw new Error(`${native} is not built; wanted it as test/setup makes it`);
+  for (const name of ["index.mjs", "package.json", "rapid-client.node"]) {
+    copy(join(built, name), join(directory, client, name));
+  }
+  addLibraries(directory, native);
 }
 
 /** A program without any library, made from a source file of the tests. */
