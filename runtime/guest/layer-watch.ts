@@ -18,9 +18,9 @@ export interface LayerWatch {
    * kernel has freed it.
    */
   leave(): void;
-  /** Goes to the working directory in the present root. */
   /** From now on what is written stays: the layer lives as long as the process. */
   keep(): void;
+  /** Goes to the working directory in the present root, and writes what was placed. */
   enter(): void;
 }
 
