@@ -2,7 +2,7 @@
 // become ours. Only the commands named in the arguments are loaded.
 
 import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help, type Option } from "commander";
 import { TsfnError } from "../../runtime/errors.ts";
 import { type CommandEntry, commands } from "./commands/index.ts";
 import { withExamples } from "./context.ts";
@@ -14,12 +14,16 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     return await completeLine(await buildProgram(commands.map(({ name }) => name)), args.slice(2));
   }
   const program = await buildProgram(args);
+  const hint = `See ${helpOf(program, args)}`;
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (thrown) {
-    if (!(thrown instanceof CommanderError)) throw thrown;
-    if (thrown.code === "commander.helpDisplayed" || thrown.code === "commander.version") return;
-    throw usageError(thrown, args);
+    if (thrown instanceof CommanderError) {
+      if (thrown.code === "commander.helpDisplayed" || thrown.code === "commander.version") return;
+      throw new TsfnError("USAGE", mistake(thrown, args), { hint });
+    }
+    const isOpen = thrown instanceof TsfnError && thrown.code === "USAGE" && thrown.fields.hint === undefined;
+    throw isOpen ? new TsfnError("USAGE", thrown.message, { ...thrown.fields, hint }) : thrown;
   }
 }
 
@@ -40,7 +44,7 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions })
     // Errors are thrown to main.ts, which prints one block for every kind of failure.
     .configureOutput({ outputError: () => {}, writeErr: () => {} })
     .exitOverride();
@@ -61,19 +65,40 @@ async function addCommand(program: Command, entry: CommandEntry, args: readonly 
   }
 }
 
-function usageError({ code, message }: CommanderError, args: readonly string[]): TsfnError {
-  const named = commands.find(
-    ({ name, alias }) => args.includes(name) || (alias !== undefined && args.includes(alias)),
-  );
-  const hint = `See ${["tsfn", named?.name, "--help"].filter(Boolean).join(" ")}`;
-  if (code === "commander.help") {
-    return new TsfnError("USAGE", `a command is missing after: ${["tsfn", ...args].join(" ")}`, { hint });
+/** Only what means something to the command. */
+function visibleGlobalOptions(this: Help, command: Command): Option[] {
+  const all = Help.prototype.visibleGlobalOptions.call(this, command);
+  const isAlone = commands.some(({ name, asksServer }) => name === command.name() && asksServer === false);
+  return isAlone ? all.filter(({ long }) => long === "--json") : all;
+}
+
+/** The command whose help tells more. */
+function helpOf(program: Command, args: readonly string[]): string {
+  let command = program;
+  const words = ["tsfn"];
+  for (const arg of args) {
+    const named = command.commands.find((one) => one.name() === arg || one.aliases().includes(arg));
+    if (named === undefined) continue;
+    command = named;
+    words.push(named.name());
   }
-  const detail = message
+  return [...words, "--help"].join(" ");
+}
+
+/** Commander's sentences in our words: the value found, and the value wanted. */
+function mistake({ code, message }: CommanderError, args: readonly string[]): string {
+  if (code === "commander.help") {
+    return args[0] === "help"
+      ? `unknown command '${args.at(-1)}'`
+      : `a command is missing after: ${["tsfn", ...args].join(" ")}`;
+  }
+  return message
     .replace(/^error: /, "")
+    .replace(/^command-argument value ('.*') is invalid for argument '(.*)'\./, "$2 argument $1 is invalid.")
     .replace(/argument '.*' is invalid\. is/, "is")
+    .replace(/argument '(.*)' is invalid\. Allowed choices are (.*)\.$/, 'is "$1"; wanted one of $2')
+    .replace(/argument missing$/, "has no value")
     .replace(/\n\(Did you mean (.*)\?\)/, "; did you mean $1?");
-  return new TsfnError("USAGE", detail, { hint });
 }
 
 function sentence(summary: string): string {

@@ -1,9 +1,10 @@
 // Every command with --json, against a live daemon: one document, or one a line, in success; one problem document in failure.
 // And the same daemon from afar: by URL and token.
 
+import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { runCommand } from "../support/command.ts";
-import { functionDirectory, functionOf } from "../support/function-directory.ts";
+import { functionDirectory, functionOf, temporaryDirectory } from "../support/function-directory.ts";
 import { openRemoteDaemon, type RemoteDaemon } from "../support/remote-daemon.ts";
 
 interface Fixture {
@@ -28,7 +29,13 @@ const parsed = (text: string): unknown[] => text.split("\n").flatMap((line) => (
 
 test("each command's success is JSON, and nothing else is said", async (t) => {
   const { daemon, directory } = await open(t);
+  const made = join(temporaryDirectory(t), "made");
   const commands: readonly (readonly string[])[] = [
+    ["init", made, "-t", "provided"],
+    ["doctor"],
+    ["secret", "put", "API_KEY"],
+    ["secret", "list"],
+    ["secret", "delete", "API_KEY"],
     ["deploy", directory],
     ["deploy", directory, "-e", "A=1"],
     ["invoke", "hello"],
@@ -41,12 +48,16 @@ test("each command's success is JSON, and nothing else is said", async (t) => {
     ["rollback", "hello"],
     ["restart", "hello", "--zygote"],
     ["server", "status"],
+    ["context", "create", "mine", "--server", daemon.adminSocket],
+    ["context", "use", "mine"],
     ["context", "show"],
     ["context", "list"],
+    ["context", "rm", "mine"],
     ["rm", "hello"],
   ];
   for (const args of commands) {
     const { code, stdout, stderr } = await runCommand([...args, "--json"], {
+      input: "a value",
       env: { TSFN_SERVER: daemon.adminSocket, XDG_CONFIG_HOME: daemon.dataDir },
     });
     t.is(code, 0, `${args.join(" ")}: ${stderr}`);
@@ -63,6 +74,13 @@ test("each command's failure is a problem with its exit code, as JSON or in four
   const commands: readonly (readonly [readonly string[], number, string])[] = [
     [["deploy", broken], 1, "LOAD_FAILED"],
     [["deploy", "/nonexistent"], 2, "SOURCE_INVALID"],
+    [["init", "Not_A_Name"], 2, "NAME_INVALID"],
+    [["dev", "/nonexistent"], 2, "SOURCE_INVALID"],
+    [["secret", "put", "1A"], 2, "SECRET_INVALID"],
+    [["secret", "delete", "NONE"], 3, "SECRET_NOT_FOUND"],
+    [["server", "start", "--listen", "nowhere"], 2, "USAGE"],
+    [["help", "nothing"], 2, "USAGE"],
+    [["rollback", "none", "first"], 2, "USAGE"],
     [["invoke", "none"], 3, "FUNCTION_NOT_FOUND"],
     [["logs", "none"], 3, "FUNCTION_NOT_FOUND"],
     [["logs", "none", "--since", "later"], 2, "REQUEST_MALFORMED"],

@@ -86,6 +86,29 @@ test("a missing argument, a surplus one and a wrong value are exit code 2", asyn
   }
 });
 
+test("a mistake is told with what was found and wanted, and sends to the help of its own command", async (t) => {
+  for (const [args, why, help] of [
+    [["rollback", "hello", "x"], 'version is "x"; wanted a whole number from 1', "rollback"],
+    [["completion", "tcsh"], 'shell is "tcsh"; wanted one of bash, zsh, fish, powershell', "completion"],
+    [["logs", "a", "--level", "loud"], `"loud"; wanted one of debug, info, warn, error`, "logs"],
+    [["secret", "put"], "missing required argument 'name'", "secret put"],
+    [["server", "start", "--listen", "x"], '--listen is "x"; wanted host:port', "server start"],
+    [["invoke", "a", "-d", "@/nonexistent"], "there is no such file", "invoke"],
+    [["dev", "-p"], "has no value", "dev"],
+  ] as const) {
+    const { stderr } = await runCommand(args, { env: nowhere });
+    t.true(stderr.includes(why), stderr);
+    t.true(stderr.includes(`fix:   See tsfn ${help} --help\n`), stderr);
+  }
+});
+
+test("help offers the options about a server only where a command asks one", async (t) => {
+  for (const { name, asksServer } of commands) {
+    const { stdout } = await runCommand([name, "--help"]);
+    t.is(stdout.includes("--token <token>"), asksServer !== false, name);
+  }
+});
+
 test("with --json every failure is one problem document on stdout, and stderr is empty", async (t) => {
   for (const [args, code] of [
     [["list"], "SERVER_UNREACHABLE"],

@@ -6,14 +6,14 @@ import { contextOf, withExamples } from "../context.ts";
 
 interface RunOptions {
   readonly port: number;
-  readonly host: string;
+  readonly host?: string;
 }
 
 export function configure(command: Command): void {
   command
     .argument("[dir...]", "directories of functions (default: this one)")
     .option("-p, --port <port>", "port to listen on; 0 lets the kernel choose", portArgument, 8787)
-    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--host <address>", "address to listen on (default: 127.0.0.1)")
     .action(async (dirs: readonly string[], options: RunOptions) => dev(dirs, options, command));
   withExamples(command, [
     ["sudo tsfn dev", "the function in this directory"],
@@ -22,7 +22,7 @@ export function configure(command: Command): void {
   ]);
 }
 
-async function dev(dirs: readonly string[], { port, host }: RunOptions, command: Command): Promise<void> {
+async function dev(dirs: readonly string[], { port, host = "127.0.0.1" }: RunOptions, command: Command): Promise<void> {
   const { output } = contextOf(command);
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   // Nothing survives it, and nobody waits for what is in flight when a person presses Ctrl-C.

@@ -7,6 +7,8 @@ export interface CommandEntry {
   readonly name: string;
   readonly alias?: string;
   readonly summary: string;
+  /** Those that have no server, or one of their own, take no options about which one. */
+  readonly asksServer?: false;
   readonly load: () => Promise<CommandModule>;
 }
 
@@ -16,8 +18,18 @@ export interface CommandModule {
 }
 
 export const commands: readonly CommandEntry[] = [
-  { name: "init", summary: "make a directory with a function in it", load: () => import("./init.ts") },
-  { name: "dev", summary: "run functions here and reload them on save", load: () => import("./dev.ts") },
+  {
+    name: "init",
+    summary: "make a directory with a function in it",
+    asksServer: false,
+    load: () => import("./init.ts"),
+  },
+  {
+    name: "dev",
+    summary: "run functions here and reload them on save",
+    asksServer: false,
+    load: () => import("./dev.ts"),
+  },
   { name: "server", summary: "start, stop or look at the server", load: () => import("./server.ts") },
   { name: "deploy", summary: "bundle a directory and make it answer", load: () => import("./deploy.ts") },
   { name: "invoke", summary: "call a function", load: () => import("./invoke.ts") },
@@ -31,7 +43,17 @@ export const commands: readonly CommandEntry[] = [
   { name: "secret", summary: "keep values that functions must not carry", load: () => import("./secret.ts") },
   { name: "restart", summary: "retire a function's instances", load: () => import("./restart.ts") },
   { name: "rm", summary: "remove functions", load: () => import("./rm.ts") },
-  { name: "doctor", summary: "say what this machine lacks, and the remedy", load: () => import("./doctor.ts") },
+  {
+    name: "doctor",
+    summary: "say what this machine lacks, and the remedy",
+    asksServer: false,
+    load: () => import("./doctor.ts"),
+  },
   { name: "context", summary: "remember servers by name", load: () => import("./context.ts") },
-  { name: "completion", summary: "print a shell's completion script", load: () => import("./completion.ts") },
+  {
+    name: "completion",
+    summary: "print a shell's completion script",
+    asksServer: false,
+    load: () => import("./completion.ts"),
+  },
 ];

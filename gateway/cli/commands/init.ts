@@ -46,7 +46,8 @@ async function init(given: string | undefined, { template, yes = false }: InitOp
   output.document({ directory: dir, name, template: choice.template, files });
   output.line(shown);
   output.note(`made ${files.join(", ")}`);
-  output.note(`next: cd ${shown}${hasDependencies ? " && npm install" : ""} && tsfn dev`);
+  const dev = process.geteuid?.() === 0 ? "tsfn dev" : "sudo tsfn dev";
+  output.note(`next: cd ${shown}${hasDependencies ? " && npm install" : ""} && ${dev}`);
 }
 
 /** null when the person pressed Ctrl-C. Questions are no data, so they go to stderr. */

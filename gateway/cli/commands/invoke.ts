@@ -6,7 +6,7 @@ import { open } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import type { Command } from "commander";
-import { TsfnError } from "../../../runtime/errors.ts";
+import { isErrno, TsfnError } from "../../../runtime/errors.ts";
 import { parseProblem } from "../client.ts";
 import { contextOf, functionPath, withExamples } from "../context.ts";
 import { neutralise } from "../terminal.ts";
@@ -16,19 +16,19 @@ const maxProblemBytes = 2 ** 20;
 interface InvokeOptions {
   readonly data?: string;
   readonly method?: string;
-  readonly header: readonly string[];
+  readonly header?: readonly string[];
   readonly path?: string;
   readonly fail?: boolean;
 }
 
 export function configure(command: Command): void {
-  const collect = (text: string, earlier: readonly string[]): readonly string[] => [...earlier, text];
+  const collect = (text: string, earlier: readonly string[] = []): readonly string[] => [...earlier, text];
   command
     .argument("<name>", "the function")
     .option("-d, --data <data>", "request body; @file reads a file, - reads stdin")
     .option("-X, --method <method>", "default: POST with a body, else GET")
-    .option("-H, --header <header>", "a request header, `name: value`; may be repeated", collect, [])
-    .option("--path <path>", "path and query that the function sees", "/")
+    .option("-H, --header <header>", "a request header, `name: value`; may be repeated", collect)
+    .option("--path <path>", "path and query that the function sees (default: /)")
     .option("--fail", "exit with 8 when the function answers 400 or above")
     .action(async (name: string, options: InvokeOptions) => invoke(name, options, command));
   withExamples(command, [
@@ -44,7 +44,7 @@ async function invoke(name: string, options: InvokeOptions, command: Command): P
   const response = await client().send({
     method: (options.method ?? (body === undefined ? "GET" : "POST")).toUpperCase(),
     path: functionPath(name, `/invoke${invocationPath(options.path ?? "/")}`),
-    headers: requestHeaders(options.header, options.data),
+    headers: requestHeaders(options.header ?? [], options.data),
     ...(body !== undefined && { body }),
   });
   const early = await readProblem(response);
@@ -62,7 +62,8 @@ async function requestBody(data: string | undefined): Promise<string | Readable 
   if (!data?.startsWith("@")) return data;
   // Opened here, so that a missing file is told before anything is sent.
   const file = await open(data.slice(1)).catch((cause: Error) => {
-    throw new TsfnError("USAGE", `--data ${data}: ${cause.message}`, { cause });
+    const found = isErrno(cause, "ENOENT") ? "there is no such file" : cause.message;
+    throw new TsfnError("USAGE", `--data is "${data}": ${found}`, { cause });
   });
   return createReadStream("", { fd: file });
 }
