@@ -76,27 +76,26 @@ export async function sendProblem(exchange: Exchange, error: TsfnError, function
 }
 
 /** What the caller waited for; of a cold start also its steps, as parts of `init`. */
-function serverTiming({ queueMs, initMs, execMs, startSteps = [] }: AnswerTiming): string {
-  const waits = [["queue", queueMs] as const, ["init", initMs] as const, ["exec", execMs] as const];
-  const steps = startSteps.map(({ name, durationMs }) => [`init-${name}`, durationMs] as const);
-  return [...waits, ...steps].map(([name, ms]) => `${name};dur=${ms.toFixed(2)}`).join(", ");
+function serverTiming({ queueMs, initMs, execMs, startSteps }: AnswerTiming): string {
+  let text = `queue;dur=${shown(queueMs)}, init;dur=${shown(initMs)}, exec;dur=${shown(execMs)}`;
+  for (const { name, durationMs } of startSteps ?? []) text += `, init-${name};dur=${shown(durationMs)}`;
+  return text;
+}
+
+function shown(ms: number): string {
+  return ms === 0 ? "0.00" : ms.toFixed(2);
 }
 
 function writeHead(exchange: Exchange, answer: Answer, lengthBytes: number | null): void {
   if (answer.status < 200 || answer.status > 599) throw badHead(answer, `its status is ${answer.status}`);
-  const own = [
-    "X-Request-Id",
-    exchange.requestId,
-    "X-Tsfn-Version",
-    String(answer.version),
-    "Server-Timing",
-    serverTiming(answer.timing),
-  ];
-  if (answer.cold) own.push("X-Tsfn-Cold", "1");
-  if (answer.status === 429 || answer.status === 503) own.push(...retryAfter(answer.headers));
-  if (lengthBytes !== null) own.push("Content-Length", String(lengthBytes));
+  const head = clientHeaders(answer.headers);
+  head.push("X-Request-Id", exchange.requestId, "X-Tsfn-Version", String(answer.version));
+  head.push("Server-Timing", serverTiming(answer.timing));
+  if (answer.cold) head.push("X-Tsfn-Cold", "1");
+  if (answer.status === 429 || answer.status === 503) head.push(...retryAfter(answer.headers));
+  if (lengthBytes !== null) head.push("Content-Length", String(lengthBytes));
   try {
-    exchange.response.writeHead(answer.status, [...clientHeaders(answer.headers), ...own]);
+    exchange.response.writeHead(answer.status, head);
   } catch (cause) {
     throw badHead(answer, (cause as Error).message, cause);
   }
@@ -114,11 +113,11 @@ export function clientHeaders(headers: readonly string[]): string[] {
   const named = connectionOptions(headers);
   const kept: string[] = [];
   for (let at = 0; at + 1 < headers.length; at += 2) {
-    const [name = "", value = ""] = [headers[at], headers[at + 1]];
+    const name = headers[at] ?? "";
     const lower = name.toLowerCase();
     if (isHopByHop(lower) || named.has(lower) || lower.startsWith("x-tsfn-")) continue;
     if (lower === "content-length" || lower === "x-request-id") continue;
-    kept.push(name, value);
+    kept.push(name, headers[at + 1] ?? "");
   }
   return kept;
 }

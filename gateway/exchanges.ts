@@ -44,29 +44,8 @@ export class Exchanges {
     return this.#open.size;
   }
 
-  open(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { awaitsContinue = false, upgrade = false }: OpenOptions = {},
-  ): Exchange {
-    const controller = new AbortController();
-    let waits = awaitsContinue;
-    const exchange: Exchange = {
-      request,
-      response,
-      requestId: requestIdOf(request),
-      acceptedAtMs: now(),
-      get awaitsContinue() {
-        return waits;
-      },
-      upgrade,
-      signal: controller.signal,
-      abort: (reason) => controller.abort(reason),
-      welcomeBody: () => {
-        if (waits) response.writeContinue();
-        waits = false;
-      },
-    };
+  open(request: IncomingMessage, response: ServerResponse, options: OpenOptions = {}): Exchange {
+    const exchange = new OpenExchange(request, response, options);
     this.#open.add(exchange);
     if (this.#refusal !== null) response.shouldKeepAlive = false;
     this.#closeWith(exchange);
@@ -111,6 +90,41 @@ export class Exchanges {
     // A socket's error is followed by its close, which is what counts; without a listener it would be uncaught.
     request.on("error", noop);
     response.on("error", noop);
+  }
+}
+
+class OpenExchange implements Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly acceptedAtMs = now();
+  readonly upgrade: boolean;
+  readonly #controller = new AbortController();
+  #waits: boolean;
+
+  constructor(request: IncomingMessage, response: ServerResponse, { awaitsContinue, upgrade }: OpenOptions) {
+    this.request = request;
+    this.response = response;
+    this.requestId = requestIdOf(request);
+    this.upgrade = upgrade ?? false;
+    this.#waits = awaitsContinue ?? false;
+  }
+
+  get awaitsContinue(): boolean {
+    return this.#waits;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  abort(reason: TsfnError): void {
+    this.#controller.abort(reason);
+  }
+
+  welcomeBody(): void {
+    if (this.#waits) this.response.writeContinue();
+    this.#waits = false;
   }
 }
 

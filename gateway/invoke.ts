@@ -1,6 +1,7 @@
 // The recipe of one call: request → Invocation → runtime → Answer → response. Above it are HTTP types, below it none.
 // The public listener (server.ts) and the admin socket (admin-socket.ts) come in here with a FunctionRoute.
 
+import type { Readable } from "node:stream";
 import type { Logger } from "pino";
 import { asTsfnError, type TsfnError } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/index.ts";
@@ -9,7 +10,7 @@ import { now } from "../runtime/trace.ts";
 import { sendAnswer, sendProblem } from "./answer.ts";
 import { type Exchange, type Exchanges, reasonOf } from "./exchanges.ts";
 import type { CallObserver } from "./metrics.ts";
-import { discardRest, openRequestBody } from "./request-body.ts";
+import { discardRest, hasBody, openRequestBody } from "./request-body.ts";
 import { authorityOf, checkTransferEncoding, functionHeaders } from "./request-headers.ts";
 import { type FunctionRoute, functionNotFound } from "./routes.ts";
 import type { CallTracing, TracedCall } from "./tracing.ts";
@@ -70,15 +71,7 @@ function toInvocation(
   const authority = authorityOf(request);
   if (exchanges.refusal !== null) throw exchanges.refusal;
   if (bodyLimitBytes === undefined) throw functionNotFound(route.name);
-  const bounds = {
-    limitBytes: bodyLimitBytes,
-    limitName: `limits.body of ${route.name}`,
-    onOverflow: exchange.abort,
-  };
-  const body = exchange.upgrade ? upgradedBody(exchange, bounds) : openRequestBody(request, bounds);
-  if (body !== null) {
-    exchange.signal.addEventListener("abort", () => body.destroy(reasonOf(exchange.signal)), { once: true });
-  }
+  const body = bodyOf(exchange, route.name, bodyLimitBytes);
   const headers = functionHeaders(request, { requestId, authority, prefix: route.prefix, traceparent });
   if (exchange.upgrade) headers.push("upgrade", "websocket");
   return {
@@ -92,6 +85,15 @@ function toInvocation(
     signal: exchange.signal,
     acceptedAtMs: exchange.acceptedAtMs,
   };
+}
+
+function bodyOf(exchange: Exchange, functionName: string, limitBytes: number): Readable | null {
+  if (!exchange.upgrade && !hasBody(exchange.request)) return null;
+  const limitName = `limits.body of ${functionName}`;
+  const bounds = { limitBytes, limitName, onOverflow: (error: TsfnError) => exchange.abort(error) };
+  const body = exchange.upgrade ? upgradedBody(exchange, bounds) : openRequestBody(exchange.request, bounds);
+  exchange.signal.addEventListener("abort", () => body?.destroy(reasonOf(exchange.signal)), { once: true });
+  return body;
 }
 
 /** The exchange's own end comes first: what the runtime then reports is only its consequence. */

@@ -2,7 +2,7 @@
 // written once, first writer wins: the guest's answer, its failure, the deadline, the client, or the instance's death.
 
 import type { Readable } from "node:stream";
-import { TsfnError } from "../errors.ts";
+import { asTsfnError, TsfnError } from "../errors.ts";
 import type { Answer, Invocation } from "../invocation.ts";
 import { endSpan } from "../trace.ts";
 import {
@@ -45,7 +45,7 @@ export interface ExchangeListener {
   settled(exchange: Exchange): void;
 }
 
-export class Exchange {
+export class Exchange implements EventListenerObject {
   readonly #options: ExchangeOptions;
   readonly #writer: FrameWriter;
   readonly #listener: ExchangeListener;
@@ -153,6 +153,12 @@ export class Exchange {
     this.#upload?.stop();
     this.#caller.reject(error);
     this.#answerBody?.fail(error);
+  }
+
+  /** Of the invocation's signal: its caller has left, or the server gives up. */
+  handleEvent(): void {
+    const reason = asTsfnError(this.invocation.signal.reason);
+    this.cancel(reason, reason.code === "SHUTTING_DOWN" ? "shutdown" : "client");
   }
 
   /** Ends it for the caller and tells the guest that nobody waits any more. */

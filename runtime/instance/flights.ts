@@ -1,7 +1,7 @@
 // The invocations that one instance has, from hand-over to settling, in the order in which they were sent: their numbers, their
 // deadlines, and who of them runs. What waits in the guest for its turn is ahead-line.ts.
 
-import { asTsfnError, type TsfnError } from "../errors.ts";
+import type { TsfnError } from "../errors.ts";
 import type { Answer, Invocation } from "../invocation.ts";
 import type { Tickets } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
@@ -74,7 +74,7 @@ export class Flights {
     this.#exchanges.add(exchange);
     this.#deadlines.add(exchange, handedOverAtMs);
     if (isAhead) this.#ahead?.add(exchange);
-    invocation.signal.addEventListener("abort", onAbort.bind(exchange), { once: true });
+    invocation.signal.addEventListener("abort", exchange, once);
     return exchange.answered;
   }
 
@@ -143,7 +143,4 @@ export class Flights {
   }
 }
 
-function onAbort(this: Exchange): void {
-  const reason: TsfnError = asTsfnError(this.invocation.signal.reason);
-  this.cancel(reason, reason.code === "SHUTTING_DOWN" ? "shutdown" : "client");
-}
+const once = { once: true };

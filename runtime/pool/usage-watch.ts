@@ -26,8 +26,10 @@ export interface UsageWatchParts {
   readonly fault: (thrown: unknown) => void;
 }
 
-/** Short enough for a person who looks at the log, long enough that a busy instance costs a few readings a second. */
+/** Short enough for a person who looks at the log, long enough that a reading is about several invocations. */
 const readingDelayMs = 200;
+/** As many are reported at once at most: writing thousands of reports would hold up every call meanwhile. */
+const mostPending = 256;
 /** A busy instance is halted for one reading when none has found it idle for so long. */
 const comparisonDelayMs = 1_000;
 
@@ -47,7 +49,8 @@ export class UsageWatch {
 
   settled(report: InvocationReport): void {
     this.#pending.push(report);
-    this.#readLater();
+    if (this.#pending.length >= mostPending && this.#reading === null) void this.read();
+    else this.#readLater();
   }
 
   /** Whether an instance that is idle right now should be read before it goes on. */
