@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 /* More than any answer carries, so that only a broken warden is ever truncated. The kernel's own limit is
@@ -69,10 +68,4 @@ int tsfn_lane_receive(int lane_fd, uint32_t *request, int *fds, int max) {
 
 int tsfn_socketpair(int *fds) {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
-}
-
-int64_t tsfn_free_inodes(void) {
-    struct statfs info;
-    /* An overlay answers for its upper file system (ovl_statfs). */
-    return statfs("/", &info) < 0 ? -errno : (int64_t)info.f_ffree;
 }

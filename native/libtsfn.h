@@ -15,6 +15,12 @@
  */
 TSFN_EXPORT int tsfn_lane_receive(int lane_fd, uint32_t *request, int *fds, int max);
 
+/*
+ * What the process has done so far: the processor time of all its threads goes to *cpu_ms. Returns 1 when its
+ * main thread sleeps, 0 when it runs or could, -errno when that cannot be told.
+ */
+TSFN_EXPORT int tsfn_activity(int pid, double *cpu_ms);
+
 /* In a zygote, before anything is loaded: what is done from now on leaves no work for threads that a clone
  * lacks (platform.c). 0 or -errno. */
 TSFN_EXPORT int tsfn_zygote_prepare(void);
@@ -30,8 +36,5 @@ TSFN_EXPORT int tsfn_zygote_wait(int channel);
 
 /* Two connected stream sockets, close-on-exec: a wire for a zygote's warm-up. 0 or -errno. */
 TSFN_EXPORT int tsfn_socketpair(int *fds);
-
-/* How many files the writable layer still has room for; what changes it has made the layer dirty. -errno. */
-TSFN_EXPORT int64_t tsfn_free_inodes(void);
 
 #endif

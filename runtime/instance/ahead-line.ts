@@ -3,23 +3,19 @@
 // all are. docs/decisions/0008-sending-ahead.md says why.
 
 import type { Tickets } from "../sandbox/index.ts";
-import { now } from "../trace.ts";
 import { limits } from "../wire/index.ts";
 
 /** How long the running invocation may take before those behind it are better off elsewhere. */
 export const patienceMs = 1;
 
-/** A timer of so few milliseconds is this much late on an idle machine. */
-const timerGrainMs = 1;
-/** Where tsfnd waits for a processor, an instance waits as well, and those it is sent may find no better one elsewhere. */
-const busyFactor = 4;
-
 export interface AheadLineParts<Sent> {
   readonly tickets: Tickets;
   /** Tells the guest to forget those that have not begun; it answers. */
   readonly revoke: () => void;
-  /** When the invocation that runs now began. */
-  readonly runningSinceMs: () => number;
+  /** How long the invocation that runs now has been at work. */
+  readonly workedMs: () => number;
+  /** What it works is counted from now on. */
+  readonly watch: () => void;
   /** These never began, and will not here. */
   readonly returned: (sent: readonly Sent[]) => void;
 }
@@ -39,7 +35,7 @@ export class AheadLine<Sent> {
 
   /** A guest that has not forgotten those taken back could begin them with the tickets of others. */
   get hasRoom(): boolean {
-    return !this.#isRevoking && this.#sent.length < limits.maxAhead;
+    return !this.#isRevoking && this.#sent.length < limits.maxAhead && this.#parts.workedMs() < patienceMs;
   }
 
   add(sent: Sent): void {
@@ -86,18 +82,15 @@ export class AheadLine<Sent> {
   }
 
   #later(): NodeJS.Timeout {
-    const dueAtMs = now() + patienceMs;
     // What has arrived meanwhile is read first: a busy tsfnd must not take its own delay for the guest's.
-    return setTimeout(() => setImmediate(() => this.#look(now() - dueAtMs)), patienceMs).unref();
+    this.#parts.watch();
+    return setTimeout(() => setImmediate(() => this.#look()), patienceMs).unref();
   }
 
-  /** `lateMs` late itself: as long as that, a machine with too much to do may have kept the guest from running. */
-  #look(lateMs: number): void {
+  #look(): void {
     if (this.#timer === null) return;
     this.#timer = null;
-    const runningMs = now() - this.#parts.runningSinceMs();
-    const isLong = runningMs >= patienceMs + busyFactor * Math.max(0, lateMs - timerGrainMs);
-    if (this.#sent.length > 0 && isLong) this.takeBack();
+    if (this.#sent.length > 0 && this.#parts.workedMs() >= patienceMs) this.takeBack();
     if (this.#sent.length > 0) this.#timer = this.#later();
   }
 }

@@ -3,18 +3,20 @@
 
 import type { TsfnError } from "../errors.ts";
 import type { Answer, Invocation } from "../invocation.ts";
-import type { Tickets } from "../sandbox/index.ts";
+import type { SandboxProcess, Tickets } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
 import { AheadLine } from "./ahead-line.ts";
 import { Deadlines, type DeadlinesParts } from "./deadlines.ts";
 import type { Exchange } from "./exchange.ts";
 import type { GuestPeer } from "./guest-peer.ts";
 import type { Arrival, InvocationReport, Returned } from "./instance.ts";
+import { WorkMeter } from "./work-meter.ts";
 
 export interface FlightsParts extends DeadlinesParts {
   readonly peer: GuestPeer;
   readonly concurrency: number;
   readonly version: number;
+  readonly activity: SandboxProcess["activity"];
   /** null: nothing is sent ahead. */
   readonly tickets: Tickets | null;
   /** Those that never began and have a caller who waits. */
@@ -28,10 +30,14 @@ export class Flights {
   readonly #exchanges = new Set<Exchange>();
   readonly #deadlines: Deadlines;
   readonly #ahead: AheadLine<Exchange> | null;
+  readonly #meter: WorkMeter;
   #landed = 0;
+  /** When it last began to work or finished something. */
+  #progressAtMs = 0;
 
   constructor(parts: FlightsParts) {
     this.#parts = parts;
+    this.#meter = new WorkMeter(parts.activity);
     this.#deadlines = new Deadlines(parts);
     const { tickets, peer } = parts;
     this.#ahead =
@@ -40,7 +46,8 @@ export class Flights {
         : new AheadLine({
             tickets,
             revoke: () => peer.revoke(),
-            runningSinceMs: () => this.#first?.beganAtMs ?? now(),
+            workedMs: () => this.workedMs,
+            watch: () => this.#meter.watch(this.#progressAtMs),
             returned: (exchanges) => this.#return(exchanges),
           });
     peer.beforeFlush(() => this.#ahead?.giveTickets());
@@ -52,6 +59,11 @@ export class Flights {
 
   get landed(): number {
     return this.#landed;
+  }
+
+  /** How long it has been at work without finishing anything; 0 when it has nothing to do. */
+  get workedMs(): number {
+    return this.size === 0 ? 0 : this.#meter.workedMs(this.#progressAtMs);
   }
 
   /** Whether one more may be sent while one runs. */
@@ -69,6 +81,7 @@ export class Flights {
     const { peer, version, timeoutMs } = this.#parts;
     const handedOverAtMs = now();
     const isAhead = this.#ahead !== null && this.#exchanges.size > 0;
+    if (this.#exchanges.size === 0) this.#progressAtMs = handedOverAtMs;
     const options = { invocation, arrival, isAhead, handedOverAtMs, remainingMs: timeoutMs, version };
     const exchange = peer.open(options);
     this.#exchanges.add(exchange);
@@ -83,6 +96,7 @@ export class Flights {
     if (!this.#exchanges.delete(exchange)) return null;
     const atMs = now();
     this.#landed += 1;
+    this.#progressAtMs = atMs;
     this.#deadlines.remove(exchange);
     if (exchange.isAhead) this.#ahead?.remove(exchange);
     const next = this.#first;

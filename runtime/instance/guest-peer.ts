@@ -37,6 +37,9 @@ export interface PeerListener extends ExchangeListener {
   closed(): void;
 }
 
+/** Of frames that wait for the end of the turn: about four invocations. */
+const fewBytes = 2_048;
+
 export class GuestPeer {
   readonly #wire: Socket;
   readonly #listener: PeerListener;
@@ -53,15 +56,11 @@ export class GuestPeer {
   constructor(wire: Socket, listener: PeerListener) {
     this.#wire = wire;
     this.#listener = listener;
-    // To a guest that works, frames leave together once all of this turn of the event loop are there; one that sleeps is woken
-    // at once.
-    this.#writer = new FrameWriter(wire, (flush) => {
-      const leave = () => {
-        this.#beforeFlush();
-        flush();
-      };
-      if (this.#exchanges.size > 0) setImmediate(leave);
-      else process.nextTick(leave);
+    // To a guest that works, frames leave together once all of this turn of the event loop are there, or a few of them, so that
+    // it need not wait for the last; one that sleeps is woken at once.
+    this.#writer = new FrameWriter(wire, () => {
+      if (this.#exchanges.size > 0) setImmediate(this.#leave);
+      else process.nextTick(this.#leave);
     });
     this.#ofExchanges = {
       failed: (exchange, failure) => listener.failed(exchange, failure),
@@ -104,6 +103,7 @@ export class GuestPeer {
     this.#lastNumber += 1;
     const exchange = new Exchange({ ...options, number: this.#lastNumber }, this.#writer, this.#ofExchanges);
     this.#exchanges.set(exchange.number, exchange);
+    if (this.#writer.pendingBytes >= fewBytes) process.nextTick(this.#leave);
     return exchange;
   }
 
@@ -131,6 +131,11 @@ export class GuestPeer {
     this.#state = "over";
     this.#wire.destroy();
   }
+
+  readonly #leave = (): void => {
+    this.#beforeFlush();
+    this.#writer.flush();
+  };
 
   #push(chunk: Buffer): void {
     if (this.#state === "over") return;

@@ -20,6 +20,11 @@ export interface Instance {
   readonly state: InstanceState;
   /** Invocations handed over and not yet settled. */
   readonly inFlight: number;
+  /**
+   * How long it has been at work without finishing anything, milliseconds; 0 when nothing is in flight. What it waited for a
+   * processor does not count.
+   */
+  readonly workedMs: number;
   /** Whether an invocation without a body may be handed over while another one runs, to wait in the guest for its turn. */
   readonly takesAhead: boolean;
   readonly layer: LayerState;

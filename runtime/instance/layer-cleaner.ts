@@ -31,6 +31,11 @@ export class LayerCleaner implements LayerState {
     return this.#isDirty;
   }
 
+  /** Nothing was written, and it is not being swapped. */
+  get isClean(): boolean {
+    return !this.#isDirty && this.#running === null;
+  }
+
   /** The cleaning that is under way; it resolves however that ends. */
   get running(): Promise<void> | null {
     return this.#running;

@@ -75,12 +75,12 @@ export class LiveInstance implements Instance {
       closed: () => this.#onWireClosed(),
     });
     const { sandbox, process } = parts;
-    const { limits, concurrency, reuse } = parts.version.manifest;
-    const { timeoutMs } = limits;
+    const { concurrency, reuse, limits } = parts.version.manifest;
     this.#flights = new Flights({
-      ...{ peer: this.#peer, concurrency, version: parts.version.number, timeoutMs },
+      ...{ peer: this.#peer, concurrency, version: parts.version.number, activity: process.activity },
+      timeoutMs: limits.timeoutMs,
       tickets: concurrency === 1 && reuse === "process" ? process.tickets : null,
-      lateError: () => this.#error("FUNCTION_TIMEOUT", `${this.#what} took longer than its ${timeoutMs} ms`),
+      lateError: () => this.#error("FUNCTION_TIMEOUT", `${this.#what} took longer than its ${limits.timeoutMs} ms`),
       overdue: (exchange) => this.#onOverdue(exchange),
       returned: (returned) => this.#observer.returned(this, returned),
       over: (report) => this.#observer.settled(this, report),
@@ -98,9 +98,12 @@ export class LiveInstance implements Instance {
     return this.#flights.size;
   }
 
+  get workedMs(): number {
+    return this.#flights.workedMs;
+  }
+
   get takesAhead(): boolean {
-    const isClean = !this.layer.isDirty && this.layer.running === null;
-    return this.#state === "ready" && isClean && this.#flights.takesAhead;
+    return this.#state === "ready" && this.layer.isClean && this.#flights.takesAhead;
   }
 
   get served(): number {
@@ -128,8 +131,7 @@ export class LiveInstance implements Instance {
     this.#peer.trust();
     this.#state = "ready";
     this.#known = true;
-    // Nobody waits for it: a clone that fails now is one that crashes.
-    this.#loaded.promise.catch(() => undefined);
+    this.#loaded.promise.catch(() => undefined); // Nobody waits for it: a clone that fails now is one that crashes.
   }
 
   invoke(invocation: Invocation, arrival: Arrival): Promise<Answer> {
@@ -182,11 +184,10 @@ export class LiveInstance implements Instance {
   }
 
   #onFailed(exchange: Exchange, failure: Failure): void {
-    const wasCancelled = exchange.cancelled;
-    exchange.fail(callError(this.version, failure));
     // A cancelled function that throws what its signal told it is no news.
-    if (wasCancelled && (failure.name === "AbortError" || failure.name === "TimeoutError")) return;
-    this.#log.write("stderr", "error", failure.stack, requestIdOf(exchange));
+    const isNews = !exchange.cancelled || (failure.name !== "AbortError" && failure.name !== "TimeoutError");
+    exchange.fail(callError(this.version, failure));
+    if (isNews) this.#log.write("stderr", "error", failure.stack, requestIdOf(exchange));
   }
 
   #onSettled(exchange: Exchange): void {
@@ -227,8 +228,8 @@ export class LiveInstance implements Instance {
   #onWireClosed(): void {
     this.#wireClosed.resolve();
     this.#flights.takeBack();
-    const mute = this.#error("FUNCTION_CRASHED", `The process of ${this.#what} closed its stream and was ended`);
-    this.#unlessExited(exitGraceMs, () => this.#end(mute));
+    const message = `The process of ${this.#what} closed its stream and was ended`;
+    this.#unlessExited(exitGraceMs, () => this.#end(this.#error("FUNCTION_CRASHED", message)));
   }
 
   #onOverdue(exchange: Exchange): void {
@@ -243,9 +244,9 @@ export class LiveInstance implements Instance {
     if (isNews) this.#observer.unusable(this);
   }
 
-  /** Nothing is in flight: the process goes its own way, but soon. */
   #letGo(): void {
     this.#peer.retire();
+    // It goes its own way, but soon.
     this.#unlessExited(retireGraceMs, () => void this.kill());
   }
 

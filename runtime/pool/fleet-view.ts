@@ -10,11 +10,11 @@ export function viewOf(usable: readonly Slot[], atMs: number): SlotsView {
   const busyMs: number[] = [];
   const resettingMs: number[] = [];
   let starting = 0;
-  for (const { phase, instance, inFlight, progressAtMs } of usable) {
+  for (const { phase, instance } of usable) {
     const sinceMs = instance?.layer.swappingSinceMs ?? null;
     if (phase !== "ready") starting += 1;
     else if (sinceMs !== null) resettingMs.push(atMs - sinceMs);
-    else busyMs.push(inFlight > 0 ? atMs - progressAtMs : 0);
+    else busyMs.push(instance?.workedMs ?? 0);
   }
   return { starting, busyMs, resettingMs };
 }

@@ -6,7 +6,7 @@ export interface PoolView {
   readonly waiting: number;
   /** Instances on their way to ready. */
   readonly starting: number;
-  /** For each instance that takes invocations: how long it has worked without finishing one; 0 when idle. */
+  /** For each instance that takes invocations: how long it has been at work without finishing one; 0 when idle. */
   readonly busyMs: readonly number[];
   /** For each instance that has finished its work and is getting a fresh writable layer: for how long. */
   readonly resettingMs: readonly number[];
@@ -45,9 +45,8 @@ const aheadMs = 1;
 /** Beyond this, more in one batch saves nothing. */
 const mostInBatch = 32;
 
-/** How many invocations may wait in an instance for their turn, behind one that has run for `runningMs`. */
-export function mostAhead(tookMs: number, runningMs: number): number {
-  if (runningMs >= aheadMs) return 0;
+/** How many invocations may wait in an instance for their turn. */
+export function mostAhead(tookMs: number): number {
   return Math.min(mostInBatch, Math.floor(aheadMs / Math.max(tookMs, 0.001)));
 }
 
@@ -109,16 +108,19 @@ function startsForLine(view: PoolView): number {
 
 /** When events come at random, no more than this many are missed by chance in 19 of 20 times. */
 const missedByChance = 3;
+/** Fewer instances that end nothing for a while may have been unlucky: one collects its garbage, another compiles. */
+const fewestSilent = 3;
 
 /** Invocations that may be expected to end per millisecond: in all the instances there are, and in one that would be new. */
 function ratePerMs(view: PoolView): { readonly all: number; readonly one: number } {
-  const { busyMs, concurrency } = view;
-  const serviceMs = Math.max(view.serviceMs ?? view.startMs, 0.01);
-  // Whoever has worked longer than usual is expected to take that long again.
-  const all = busyMs.reduce((sum, ms) => sum + concurrency / Math.max(serviceMs, ms), 0);
+  const { busyMs, concurrency, startMs } = view;
+  const serviceMs = Math.max(view.serviceMs ?? startMs, 0.01);
+  // Whoever has worked longer than usual is expected to take that long again; those behind it then take what is usual.
+  const rateAfter = (ms: number) => Math.max(1 / ms, (1 - ms / startMs) / serviceMs);
+  const all = busyMs.reduce((sum, ms) => sum + concurrency * (ms <= serviceMs ? 1 / serviceMs : rateAfter(ms)), 0);
   // So are they together: one alone may have been unlucky, but when many work and none of them has ended for long, what
   // runs now takes longer than what the usual was learned from.
-  const silentMs = busyMs.length === 0 ? 0 : Math.min(view.freedMs, Math.max(...busyMs));
+  const silentMs = busyMs.length < fewestSilent ? 0 : Math.min(view.freedMs, Math.max(...busyMs));
   const most = missedByChance / silentMs;
   return { all: Math.min(all, most), one: Math.min(concurrency / serviceMs, most) };
 }

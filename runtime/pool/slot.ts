@@ -2,7 +2,6 @@
 
 import type { Instance } from "../instance/index.ts";
 import type { StartStep } from "../invocation.ts";
-import { now } from "../trace.ts";
 import { mostAhead } from "./policy.ts";
 import type { UsageWatch } from "./usage-watch.ts";
 
@@ -54,9 +53,9 @@ export function isLive(slot: Slot): slot is LiveSlot {
 
 /** Whether another invocation may be handed over though one runs, given how long one usually takes. */
 export function hasRoomAhead(slot: LiveSlot, tookMs: number | null): boolean {
-  const { phase, inFlight, instance, progressAtMs, usage } = slot;
+  const { phase, inFlight, instance, usage } = slot;
   if (phase !== "ready" || inFlight === 0 || tookMs === null || !instance.takesAhead || usage.isOverdue) return false;
-  return inFlight <= mostAhead(tookMs, now() - progressAtMs);
+  return inFlight <= mostAhead(tookMs);
 }
 
 /** Ready slots with room for another invocation; the most recently used last, so that the others may grow idle. */

@@ -5,7 +5,15 @@ import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import { Readable } from "node:stream";
-import { type Exit, requests, type StartedProcess, type WardenClient, type WardenRequest } from "../warden/index.ts";
+import {
+  type ActivityReader,
+  type Exit,
+  loadActivityReader,
+  requests,
+  type StartedProcess,
+  type WardenClient,
+  type WardenRequest,
+} from "../warden/index.ts";
 import { guard } from "./guarded-sandbox.ts";
 import type {
   ExitReport,
@@ -24,12 +32,13 @@ import type {
 import { pipeTickets } from "./tickets.ts";
 
 export function linuxSandboxes(warden: WardenClient): SandboxFactory {
+  const readActivity = loadActivityReader();
   return {
     canFork: true,
     hasLayers: true,
     async create(spec) {
       const { uidBase, namespaces, cgroups } = await warden.request(requests.createSandbox(spec));
-      return guard(new LinuxSandbox(warden, spec, { uidBase, cgroups, namespaces }));
+      return guard(new LinuxSandbox(warden, readActivity, spec, { uidBase, cgroups, namespaces }));
     },
   };
 }
@@ -43,14 +52,16 @@ interface Made {
 class LinuxSandbox implements Sandbox {
   readonly id: string;
   readonly #warden: WardenClient;
+  readonly #readActivity: ActivityReader;
   readonly #made: Made;
   readonly #takesInvocations: boolean;
   #claim: SandboxClaim;
   #process: { readonly pid: number; readonly pidNamespace: number; readonly timeNamespace: number } | null = null;
 
-  constructor(warden: WardenClient, spec: SandboxSpec, made: Made) {
+  constructor(warden: WardenClient, readActivity: ActivityReader, spec: SandboxSpec, made: Made) {
     this.id = spec.id;
     this.#warden = warden;
+    this.#readActivity = readActivity;
     this.#made = made;
     this.#takesInvocations = spec.kind !== "zygote";
     this.#claim = spec;
@@ -118,8 +129,10 @@ class LinuxSandbox implements Sandbox {
     const started = await this.#warden.request(request);
     this.#process = started;
     const [wire = -1, stdout = -1, stderr = -1, tickets = -1] = started.descriptors ?? [];
+    const { pid } = started;
     const process = {
-      pid: started.pid,
+      pid,
+      activity: () => this.#readActivity(pid),
       wire: readTogether(wire, { writable: true }),
       stdout: stdout < 0 ? Readable.from([]) : readTogether(stdout, { writable: false }),
       stderr: stderr < 0 ? Readable.from([]) : readTogether(stderr, { writable: false }),

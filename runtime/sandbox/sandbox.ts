@@ -60,8 +60,17 @@ export interface SandboxProcess {
   readonly stderr: Readable;
   /** null where invocations cannot be sent ahead. Owned by the caller, who closes them. */
   readonly tickets: Tickets | null;
+  /** What it has done so far; null when that cannot be told. Asks the kernel, which takes some microseconds. */
+  readonly activity: () => Activity | null;
   /** Resolves once, when every process of the sandbox is gone; a zygote's, when that is. Never rejects. */
   readonly exited: Promise<ExitReport>;
+}
+
+export interface Activity {
+  /** Processor time of all its threads. */
+  readonly cpuMs: number;
+  /** Its main thread waits for something; otherwise it runs, or would if it were given a processor. */
+  readonly isAsleep: boolean;
 }
 
 /**

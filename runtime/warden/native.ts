@@ -16,6 +16,9 @@ export interface LanePacket {
 /** Takes packets without blocking. @throws Error with the errno's name when there is none, or it is broken. */
 export type LaneReceiver = (laneFd: number, most: number) => LanePacket;
 
+/** What a process has done so far; null when that cannot be told, as when it has ended. By its number in the host's terms. */
+export type ActivityReader = (pid: number) => { readonly cpuMs: number; readonly isAsleep: boolean } | null;
+
 const library = fileURLToPath(new URL("../../native/build/libtsfn.so", import.meta.url));
 
 /** @throws TsfnError INTERNAL when native/ has not been built. */
@@ -27,6 +30,16 @@ export function loadLaneReceiver(): LaneReceiver {
     const count: number = receive(laneFd, request, descriptors, most);
     if (count < 0) throw new Error(`receiving descriptors from the warden: ${getSystemErrorName(count)}`);
     return { request: request[0] ?? 0, descriptors: [...descriptors.subarray(0, count)] };
+  };
+}
+
+/** @throws TsfnError INTERNAL when native/ has not been built. */
+export function loadActivityReader(): ActivityReader {
+  const read = load().func("int tsfn_activity(int, _Out_ double *)");
+  const cpuMs = new Float64Array(1);
+  return (pid) => {
+    const result: number = read(pid, cpuMs);
+    return result < 0 ? null : { cpuMs: cpuMs[0] ?? 0, isAsleep: result === 1 };
   };
 }
 

@@ -83,7 +83,8 @@ class ProcessSandbox implements Sandbox {
     await once(child, "spawn");
     const { pid, stdout, stderr } = child;
     if (pid === undefined || stdout === null || stderr === null) throw new Error("the child has no pid or no pipes");
-    return { pid, wire: child.stdio[3] as Socket, stdout, stderr, tickets: null, exited: this.#exited };
+    const wire = child.stdio[3] as Socket;
+    return { pid, wire, stdout, stderr, tickets: null, activity: () => null, exited: this.#exited };
   }
 
   async kill(): Promise<void> {
