@@ -7,7 +7,6 @@
 #include "zygote.h"
 
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,9 +15,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-
-#define owner_of(watch_pointer, member)                                                                      \
-    ((struct sandbox *)(void *)((char *)(watch_pointer)-offsetof(struct sandbox, member)))
 
 /* How long a zygote may do nothing while forks wait for it. Then it hangs, and is ended. */
 #define MOST_FORK_MS 2000

@@ -1,6 +1,6 @@
 /* The recipe. The warden makes a sandbox with the help of a maker, a child that brings the namespaces into
- * being and ends. It starts a program with the help of a stage, a child that enters them and forks the
- * program's process. Or it has a zygote fork itself into the sandbox (zygote.c, clone.c).
+ * being and ends (making.c follows it). It starts a program with the help of a stage, a child that enters
+ * them and forks the program's process. Or it has a zygote fork itself into the sandbox (zygote.c, clone.c).
  */
 #include "contain.h"
 #include "child.h"
@@ -13,8 +13,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-
 #include <unistd.h>
 
 struct sandbox_uids contain_uids(const struct containment *c, uint8_t kind, unsigned slot) {
@@ -73,42 +71,32 @@ static _Noreturn void be_maker(const struct containment *c, const struct sandbox
     _exit(0);
 }
 
-static int follow_maker(pid_t maker, int talk, const struct sandbox_uids *uids, struct namespaces *ns,
-                        struct failure *f) {
-    if (report_await(talk, REPORT_NAMESPACES, f) < 0) return -1;
-    if (uids->base != 0 && user_map(maker, uids->base, f) < 0) return -1;
-    if (namespaces_open(ns, maker, f) < 0) return -1;
-    report_send(talk, &(struct report){.kind = REPORT_DONE});
-    return report_await(talk, REPORT_DONE, f);
-}
-
-static int make_namespaces(const struct containment *c, const struct sandbox_spec *spec,
-                           const struct sandbox_uids *uids, const struct root *root, struct namespaces *ns,
-                           struct failure *f) {
-    int talk[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, talk) < 0)
+static int fork_maker(const struct containment *c, const struct sandbox_spec *spec, const struct root *root,
+                      pid_t *maker, int *talk, struct failure *f) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return fail(f, "start maker", "socketpair");
-    cleanup_fd int ours = talk[0], theirs = talk[1];
+    cleanup_fd int ours = ends[0], theirs = ends[1];
+    if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0) return fail(f, "start maker", "fcntl");
     cleanup_fd int cgroup = cgroup_open_v2(&c->cgroups, spec->id);
-    pid_t maker = child_fork(cgroup);
-    if (maker < 0) return fail(f, "start maker", "clone3");
-    if (maker == 0) {
+    pid_t pid = child_fork(cgroup);
+    if (pid < 0) return fail(f, "start maker", "clone3");
+    if (pid == 0) {
         fd_close(&ours);
         be_maker(c, spec, root, theirs);
     }
-    fd_close(&theirs);
-    int result = follow_maker(maker, ours, uids, ns, f);
-    fd_close(&ours); /* a maker that still waits gives up */
-    waitpid(maker, NULL, 0);
-    return result;
+    *maker = pid;
+    *talk = ours;
+    ours = -1;
+    return 0;
 }
 
 enum cgroup_kind contain_groups(const struct sandbox_spec *spec) {
     return spec->layer_count == 0 ? CGROUP_OF_CLONE : CGROUP_OF_PROGRAM;
 }
 
-int contain_create(const struct containment *c, const struct sandbox_spec *spec,
-                   const struct sandbox_uids *uids, struct namespaces *ns, int *layer, struct failure *f) {
+int contain_make(const struct containment *c, const struct sandbox_spec *spec,
+                 const struct sandbox_uids *uids, pid_t *maker, int *talk, int *layer, struct failure *f) {
     cleanup_root struct root root = ROOT_NONE;
     struct root_plan plan = plan_root(spec, uids);
     if (cgroup_create(&c->cgroups, spec->id, contain_groups(spec), &spec->limits, f) < 0) return -1;
@@ -117,11 +105,16 @@ int contain_create(const struct containment *c, const struct sandbox_spec *spec,
     } else if (root_build(&c->mounts, &plan, ROOT_PROC_SEED, &root, f) < 0) {
         return -1;
     }
-    if (make_namespaces(c, spec, uids, &root, ns, f) < 0) {
-        namespaces_close(ns);
-        return -1;
-    }
+    if (fork_maker(c, spec, &root, maker, talk, f) < 0) return -1;
     keep_layer(&root, layer);
+    return 0;
+}
+
+int contain_hold(pid_t maker, int talk, const struct sandbox_uids *uids, struct namespaces *ns,
+                 struct failure *f) {
+    if (uids->base != 0 && user_map(maker, uids->base, f) < 0) return -1;
+    if (namespaces_open(ns, maker, f) < 0) return -1;
+    report_send(talk, &(struct report){.kind = REPORT_DONE});
     return 0;
 }
 

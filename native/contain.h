@@ -38,11 +38,16 @@ struct sandbox_uids contain_uids(const struct containment *c, uint8_t kind, unsi
 
 enum cgroup_kind contain_groups(const struct sandbox_spec *spec);
 
-/* Makes a sandbox with no process in it. *layer is set to its writable layer (struct root) if it has one.
- * Blocks for its one or two milliseconds. On failure no namespace and no mount is left, but the control
- * groups may be. */
-int contain_create(const struct containment *c, const struct sandbox_spec *spec,
-                   const struct sandbox_uids *uids, struct namespaces *ns, int *layer, struct failure *f);
+/* Begins to make a sandbox with no process in it: its control groups, its root, and the maker, a child of the
+ * warden that does the rest. Does not wait: what happens next is told over *talk, which is non-blocking, in
+ * packets (struct report), and by SIGCHLD. *layer is set to its writable layer (struct root) if it has one.
+ * On failure no maker and no mount is left, but the control groups may be. */
+int contain_make(const struct containment *c, const struct sandbox_spec *spec,
+                 const struct sandbox_uids *uids, pid_t *maker, int *talk, int *layer, struct failure *f);
+/* When the maker has told of its namespaces: gives them their uids, holds them, and lets it go on. It ends
+ * when it has told that it is done. */
+int contain_hold(pid_t maker, int talk, const struct sandbox_uids *uids, struct namespaces *ns,
+                 struct failure *f);
 
 struct program {
     char *argv[PROTO_MAX_ARGS + 1]; /* ends with NULL, as does env */

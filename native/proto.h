@@ -75,6 +75,7 @@
 #define PROTO_STATE_RUNNING 1
 #define PROTO_STATE_EXITED 2
 #define PROTO_STATE_DESTROYING 3
+#define PROTO_STATE_MAKING 4
 
 /* Limits of requests. One past them ends the connection: the peer is broken or hostile. */
 #define PROTO_MAX_MESSAGE 65536

@@ -75,7 +75,7 @@ static void reply_removed(struct warden *w, struct sandbox *s, const struct fail
 static void try_removal(struct warden *w, struct sandbox *s) {
     if (cgroup_remove(&w->containment.cgroups, s->spec.id) == 0) {
         if (s->removal_tries > 0) w->sandboxes.removing--;
-        reply_removed(w, s, s->create_failure.step == NULL ? NULL : &s->create_failure);
+        reply_removed(w, s, s->is_unmade ? &s->making.failure : NULL);
         sandbox_forget(&w->sandboxes, s);
         return;
     }

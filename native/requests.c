@@ -134,11 +134,15 @@ static bool read_list(struct reader *body, char **list, int most) {
     return true;
 }
 
+static int check_empty(const struct sandbox *s, struct failure *f) {
+    if (s->state == PROTO_STATE_EMPTY) return 0;
+    errno = EBUSY;
+    return fail(f, "check request", "%s %s", s->spec.id,
+                s->state == PROTO_STATE_MAKING ? "is still being made" : "has had its process");
+}
+
 static int check_program(const struct sandbox *s, const struct program *program, struct failure *f) {
-    if (s->state != PROTO_STATE_EMPTY) {
-        errno = EBUSY;
-        return fail(f, "check request", "%s has had its process", s->spec.id);
-    }
+    if (check_empty(s, f) < 0) return -1;
     if (check_layers(&s->spec, f) < 0) return -1;
     if (program->argv[0] == NULL || program->argv[0][0] != '/')
         return refuse(f, "check request", "argv[0]: wanted an absolute path");
@@ -179,8 +183,7 @@ static int check_fork(const struct sandbox *s, const struct sandbox *zygote, con
     if (check_claim(claim, f) < 0 || check_layers(claim, f) < 0) return -1;
     if (s->spec.kind != PROTO_KIND_INSTANCE) return refuse(f, "check request", "it is a zygote's sandbox");
     if (zygote->spec.kind != PROTO_KIND_ZYGOTE) return refuse(f, "check request", "that is no zygote");
-    errno = EBUSY;
-    if (s->state != PROTO_STATE_EMPTY) return fail(f, "check request", "%s has had its process", s->spec.id);
+    if (check_empty(s, f) < 0) return -1;
     errno = ECHILD;
     if (zygote->state != PROTO_STATE_RUNNING || !zygote->started)
         return fail(f, "check request", "zygote %s does not run", zygote->spec.id);

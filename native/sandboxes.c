@@ -5,7 +5,6 @@
 #include "remains.h"
 #include "warden.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +13,6 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define owner_of(watch_pointer, member)                                                                      \
-    ((struct sandbox *)(void *)((char *)(watch_pointer)-offsetof(struct sandbox, member)))
-
-/* The last slot's uids are the zygotes' (user.h). */
-#define USABLE_SLOTS (PROTO_MAX_SANDBOXES - 1)
 
 int sandboxes_open(struct sandboxes *table, struct failure *f) {
     void *memory = mmap(NULL, PROTO_MAX_SANDBOXES * sizeof *table->born, PROT_READ | PROT_WRITE,
@@ -39,7 +32,7 @@ struct sandbox *sandboxes_find(struct sandboxes *table, const char *id) {
     return NULL;
 }
 
-static struct sandbox *add(struct sandboxes *table, const struct sandbox_spec *spec) {
+struct sandbox *sandboxes_add(struct sandboxes *table, const struct sandbox_spec *spec) {
     if (table->count == USABLE_SLOTS) return NULL;
     struct sandbox *s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
@@ -51,7 +44,8 @@ static struct sandbox *add(struct sandboxes *table, const struct sandbox_spec *s
     table->count++;
     s->spec = *spec;
     s->ends = (struct instance_ends)NO_ENDS;
-    s->oom.fd = s->status.fd = s->pause.fd = s->clone.pidfd.fd = s->channel = s->layer = -1;
+    s->oom.fd = s->making.talk.fd = s->status.fd = s->pause.fd = s->clone.pidfd.fd = s->channel = s->layer =
+        -1;
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         s->ns.fds[i] = -1;
     return s;
@@ -73,65 +67,11 @@ pid_t sandbox_pid(const struct warden *w, const struct sandbox *s) {
 
 bool sandbox_alive(const struct warden *w, const struct sandbox *s) {
     const struct born *born = &w->sandboxes.born[s->slot];
-    return s->stage != 0 || born->program != 0 || born->pause != 0 || s->clone.phase != CLONE_NONE;
-}
-
-/* --- making ------------------------------------------------------------------------------------------------
- */
-
-/* cgroup v1 killed one task of it; without the others the rest would be a function that is half there. */
-static void oom_ready(struct warden *w, struct watch *watch, uint32_t events) {
-    (void)events;
-    struct sandbox *s = owner_of(watch, oom);
-    uint64_t times;
-    if (read(watch->fd, &times, sizeof times) < 0) return;
-    s->was_oom = true;
-    sandbox_kill(w, s);
-}
-
-static int watch_oom(struct warden *w, struct sandbox *s, struct failure *f) {
-    s->oom = (struct watch){.fd = cgroup_watch_oom(&w->containment.cgroups, s->spec.id), .ready = oom_ready};
-    return s->oom.fd < 0 ? 0 : loop_watch(w->loop, &s->oom, EPOLLIN, f);
-}
-
-static void reply_created(struct warden *w, const struct sandbox *s, struct owed owed) {
-    const struct cgroups *cgroups = &w->containment.cgroups;
-    cleanup_writer struct writer body = {0};
-    char path[256];
-    enum cgroup_kind kind = contain_groups(&s->spec);
-    uint16_t joined = 0;
-    for (int i = 0; i < cgroups->count; i++)
-        joined = (uint16_t)(joined + cgroup_has(cgroups, i, kind));
-    write_u32(&body, sandbox_uids(w, s).base);
-    for (int i = 0; i < NAMESPACE_COUNT; i++)
-        write_u64(&body, s->ns.inodes[i]);
-    write_u16(&body, joined);
-    for (int i = 0; cgroup_path(cgroups, i, s->spec.id, path, sizeof path) != NULL; i++)
-        if (cgroup_has(cgroups, i, kind)) write_string(&body, path);
-    control_reply(w, owed.verb, owed.request, &body);
+    return s->making.maker != 0 || s->stage != 0 || born->program != 0 || born->pause != 0 ||
+           s->clone.phase != CLONE_NONE;
 }
 
 static void program_gone(struct warden *w, struct sandbox *s);
-
-void sandbox_create(struct warden *w, const struct sandbox_spec *spec, struct owed owed) {
-    struct failure f;
-    struct sandbox *s = add(&w->sandboxes, spec);
-    if (s == NULL) {
-        errno = ENOSPC;
-        fail(&f, "make room among the sandboxes", "%d of at most %d", w->sandboxes.count, USABLE_SLOTS);
-        control_fail(w, owed.verb, owed.request, &f);
-        return;
-    }
-    struct sandbox_uids uids = sandbox_uids(w, s);
-    if (contain_create(&w->containment, spec, &uids, &s->ns, &s->layer, &f) == 0 &&
-        watch_oom(w, s, &f) == 0) {
-        reply_created(w, s, owed);
-        return;
-    }
-    s->create_failure = f;
-    s->removal = owed;
-    sandbox_remove(w, s);
-}
 
 /* --- starting ----------------------------------------------------------------------------------------------
  */
@@ -233,6 +173,7 @@ static void kill_all(struct warden *w, struct sandbox *s) {
     if (!sandbox_alive(w, s)) return;
     clone_cancel(s);
     int killed = cgroup_kill(&w->containment.cgroups, s->spec.id);
+    if (s->making.maker != 0) kill(s->making.maker, SIGKILL);
     /* Without cgroup.kill: the end of pid 1 ends its whole pid namespace. All are unreaped children, so their
      * numbers are still theirs. The stage first: once the signal waits for it, it forks nobody any more. */
     if (killed < 0 && s->stage != 0) kill(s->stage, SIGKILL);
@@ -303,7 +244,12 @@ static bool child_of(struct warden *w, struct sandbox *s, const siginfo_t *info)
 bool sandboxes_child_ended(struct warden *w, const siginfo_t *info) {
     for (int i = 0; i < PROTO_MAX_SANDBOXES; i++) {
         struct sandbox *s = w->sandboxes.slots[i];
-        if (s == NULL || !child_of(w, s, info)) continue;
+        if (s == NULL) continue;
+        if (s->making.maker == info->si_pid) {
+            making_ended(w, s);
+            return true;
+        }
+        if (!child_of(w, s, info)) continue;
         if (!sandbox_alive(w, s)) sandbox_all_gone(w, s);
         return true;
     }

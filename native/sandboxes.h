@@ -8,11 +8,21 @@
 #include "message.h"
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* A reply that is owed once something has happened; request 0: none. */
 struct owed {
     uint16_t verb;
     uint32_t request;
+};
+
+/* From the request for a sandbox to the end of its maker. */
+struct making {
+    struct owed owed;
+    pid_t maker;            /* 0 once it is reaped */
+    struct watch talk;      /* with the maker */
+    bool is_done;           /* as the maker told */
+    struct failure failure; /* step NULL: none so far */
 };
 
 /* A clone is no child of the warden: pause tells how it ended, its pidfd that it did. */
@@ -37,6 +47,8 @@ struct sandbox {
     int layer;        /* the writable layer (struct root); -1 while it has none */
     struct watch oom; /* readable when the group ran out of memory */
     bool was_oom;
+
+    struct making making;
 
     /* The start. */
     struct watch status;
@@ -64,9 +76,13 @@ struct sandbox {
 
     /* The end. */
     struct owed removal; /* a destroy, or a create that failed */
-    struct failure create_failure;
+    bool is_unmade;      /* the latter, which is answered with its failure */
     unsigned removal_tries;
 };
+
+/* Whose watch it is. */
+#define owner_of(watch_pointer, member)                                                                      \
+    ((struct sandbox *)(void *)((char *)(watch_pointer)-offsetof(struct sandbox, member)))
 
 struct sandboxes {
     struct sandbox *slots[PROTO_MAX_SANDBOXES];
@@ -76,6 +92,9 @@ struct sandboxes {
     int waiting;       /* how many clones have a deadline */
     struct born *born; /* shared with stages, by slot */
 };
+
+/* The last slot's uids are the zygotes' (user.h). */
+#define USABLE_SLOTS (PROTO_MAX_SANDBOXES - 1)
 
 int sandboxes_open(struct sandboxes *table, struct failure *f);
 struct sandbox *sandboxes_find(struct sandboxes *table, const char *id);
@@ -98,7 +117,12 @@ bool sandboxes_child_ended(struct warden *w, const siginfo_t *info);
 void sandboxes_retry(struct warden *w);
 void sandboxes_destroy_all(struct warden *w);
 
+/* NULL: there is no room. */
+struct sandbox *sandboxes_add(struct sandboxes *table, const struct sandbox_spec *spec);
 void sandbox_forget(struct sandboxes *table, struct sandbox *s);
+
+/* Between sandboxes.c and making.c: the maker was reaped. */
+void making_ended(struct warden *w, struct sandbox *s);
 
 /* Between sandboxes.c and clones.c. */
 bool sandbox_alive(const struct warden *w, const struct sandbox *s);

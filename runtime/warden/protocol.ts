@@ -39,6 +39,7 @@ export const proto = {
   STATE_RUNNING: 1,
   STATE_EXITED: 2,
   STATE_DESTROYING: 3,
+  STATE_MAKING: 4,
 
   MAX_MESSAGE: 65_536,
   MAX_ID: 64,

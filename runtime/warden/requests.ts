@@ -45,7 +45,7 @@ export interface ForkedProcess extends StartedProcess {
 export interface ListedSandbox {
   readonly id: string;
   readonly pid: number;
-  readonly state: "empty" | "running" | "exited" | "destroying";
+  readonly state: "empty" | "running" | "exited" | "destroying" | "making";
 }
 
 /** The EXITED event. */
@@ -153,7 +153,7 @@ export function readExit(body: Reader): Exit {
 const featureResults = ["missing", "ok", "degraded"] as const;
 
 /** By PROTO_STATE_*. */
-const sandboxStates = ["empty", "running", "exited", "destroying"] as const;
+const sandboxStates = ["empty", "running", "exited", "destroying", "making"] as const;
 
 function request<Reply>(verb: number, body: Writer, reply: (body: Reader) => Reply): WardenRequest<Reply> {
   return { verb, body, reply, descriptors: 0 };

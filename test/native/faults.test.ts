@@ -1,13 +1,10 @@
-// Faults of the kernel: strace makes one system call of the warden and its children fail, and a sandbox is made and
-// started. Wherever the fault strikes, the answer is a failure with a step, or success; afterwards nothing is left and
-// the next sandbox works.
+// One system call of the warden and its children fails, or kills the child that asks, and a sandbox is made and started.
+// Wherever the fault strikes, the answer is a failure with a step, or success; afterwards nothing is left and the next
+// sandbox works.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import test from "ava";
 import { TsfnError } from "../../runtime/errors.ts";
-import { until } from "../support/until.ts";
+import { withFault } from "../support/kernel-faults.ts";
 import { held, inside, run, spec, startWarden, type TestWarden } from "../support/warden.ts";
 import { addNodeLayer, generic, startZygote, usualClaim } from "../support/zygote.ts";
 
@@ -21,38 +18,6 @@ test.before(async () => {
 test.after.always(async () => {
   for (const step of undo) await step();
 });
-
-/** Fails the call in every process that the warden forks from now on, and in itself, while `during` runs. */
-async function withFault(fault: string, during: () => Promise<void>): Promise<void> {
-  const [call = ""] = fault.split(":");
-  const args = [
-    "-f",
-    "-q",
-    "-o",
-    "/dev/null",
-    "-e",
-    `trace=${call}`,
-    "-e",
-    `inject=${fault}`,
-    "-p",
-    String(warden.pid),
-  ];
-  const tracer = spawn("strace", args, { stdio: "ignore" });
-  const ended = once(tracer, "exit");
-  const tracing = () => /^TracerPid:\t[1-9]/m.test(readStatus());
-  await until("strace is attached", tracing);
-  try {
-    await during();
-  } finally {
-    tracer.kill("SIGINT");
-    await ended;
-    await until("strace is detached", () => !tracing());
-  }
-}
-
-function readStatus(): string {
-  return readFileSync(`/proc/${warden.pid}/status`, "utf8");
-}
 
 /** What each call fails with, and whether making and starting a sandbox can do without it. */
 const faults: readonly (readonly [fault: string, outcome: "fails" | "works"])[] = [
@@ -89,12 +54,18 @@ const faults: readonly (readonly [fault: string, outcome: "fails" | "works"])[] 
   ["fchdir:error=EACCES", "fails"],
   ["sendmsg:error=EAGAIN", "fails"],
   ["eventfd2:error=EMFILE", "works"],
+  // The maker is killed before it is in its groups, before and after it tells of its namespaces, and when it is done.
+  ["setresgid:signal=KILL", "fails"],
+  ["unshare:signal=KILL", "fails"],
+  ["sethostname:signal=KILL", "fails"],
+  ["pivot_root:signal=KILL", "fails"],
+  ["exit_group:signal=KILL", "works"],
 ];
 
 for (const [fault, outcome] of faults) {
   test.serial(`${fault}: ${outcome}, and nothing is left`, async (t) => {
     const before = held(warden);
-    await withFault(fault, async () => {
+    await withFault(warden, fault, async () => {
       const failure = await failureOfOneLife();
       t.is(failure === null ? "works" : "fails", outcome, String(failure));
       if (failure !== null) t.truthy((failure.fields.cause as { step?: string }).step);
@@ -127,7 +98,7 @@ test.serial("a fork that the kernel refuses anything fails, leaves nothing, and 
   const before = held(warden);
   for (const fault of forkFaults) {
     const sandbox = await generic(warden);
-    await withFault(fault, async () => {
+    await withFault(warden, fault, async () => {
       await t.throwsAsync(sandbox.fork(zygote.sandbox, usualClaim), { code: "SANDBOX_FAILED" }, fault);
     });
     await sandbox.destroy();

@@ -25,6 +25,8 @@ test("no request, failure or end makes the sanitizers speak", async (t) => {
   await warden.client.request(requests.list());
   await warden.client.request(requests.probe());
   await Promise.all(many.slice(0, 10).map((sandbox) => sandbox.destroy()));
+  const hasty = spec();
+  await Promise.allSettled([warden.sandboxes.create(hasty), warden.client.request(requests.destroy(hasty.id))]);
   await addNodeLayer(warden);
   const zygote = await startZygote(warden);
   const clones = await Promise.all(Array.from({ length: 10 }, () => zygote.fork()));

@@ -1,0 +1,116 @@
+// Sandboxes that are being made: the warden makes any number at a time and serves others meanwhile, and whatever happens to
+// one on its way, whoever asked is answered and nothing is left. Their makers are stopped here, so that the moment lasts.
+
+import { existsSync } from "node:fs";
+import test, { type ExecutionContext } from "ava";
+import type { Sandbox } from "../../runtime/sandbox/index.ts";
+import { requests } from "../../runtime/warden/index.ts";
+import { withFault } from "../support/kernel-faults.ts";
+import { until } from "../support/until.ts";
+import { cgroupsOf, childrenOf, held, inside, spec, startWarden, type TestWarden } from "../support/warden.ts";
+
+/** Where makers stop: their namespaces are there and not told of, or told of and held by the warden. */
+const moments = { "before it tells of its namespaces": "unshare", "after that": "sethostname" } as const;
+type Moment = (typeof moments)[keyof typeof moments];
+
+interface Scene {
+  readonly warden: TestWarden;
+  /** What the warden held before. */
+  readonly before: unknown;
+  readonly ids: readonly string[];
+  readonly created: readonly Promise<Sandbox>[];
+  readonly makers: readonly number[];
+}
+
+async function stopMakers(t: ExecutionContext, call: Moment, count = 1): Promise<Scene> {
+  const warden = await startWarden(t);
+  const others = new Set(childrenOf(warden.pid));
+  const before = held(warden);
+  const specs = Array.from({ length: count }, () => spec());
+  const created = await withFault(warden, `${call}:signal=STOP`, async (readLog) => {
+    const promises = specs.map((one) => warden.sandboxes.create(one));
+    for (const promise of promises) promise.catch(() => undefined);
+    await until("the makers are stopped", () => readLog().match(/stopped by SIGSTOP/g)?.length === count);
+    return promises;
+  });
+  const makers = childrenOf(warden.pid).filter((pid) => !others.has(pid));
+  return { warden, before, ids: specs.map(({ id }) => id), created, makers };
+}
+
+test("any number are made at a time, and others are served meanwhile", async (t) => {
+  const { warden, created, makers } = await stopMakers(t, "unshare", 8);
+  const listed = await warden.client.request(requests.list());
+  t.deepEqual(new Set(listed.map(({ state }) => state)), new Set(["making"]));
+  t.is(listed.length, 8);
+  const other = await warden.sandboxes.create(spec());
+  await other.start(inside("wait"));
+  await other.destroy();
+  for (const pid of makers) process.kill(pid, "SIGCONT");
+  for (const sandbox of await Promise.all(created)) {
+    await sandbox.start(inside("wait"));
+    await sandbox.destroy();
+  }
+});
+
+for (const [when, call] of Object.entries(moments)) {
+  test(`a maker that is killed ${when}: the creation fails, and nothing is left`, async (t) => {
+    const { warden, before, created, makers } = await stopMakers(t, call, 2);
+    for (const pid of makers) process.kill(pid, "SIGKILL");
+    for (const promise of created) {
+      const error = await t.throwsAsync(promise, { code: "SANDBOX_FAILED" });
+      t.like(error?.cause, { step: "make sandbox" });
+    }
+    t.deepEqual(held(warden), before);
+  });
+
+  test(`destroyed while its maker works, ${when}: both are answered, and nothing is left`, async (t) => {
+    const { warden, before, ids, created } = await stopMakers(t, call, 2);
+    const gone = Promise.all(ids.map((id) => warden.client.request(requests.destroy(id))));
+    for (const promise of created)
+      await t.throwsAsync(promise, { code: "SANDBOX_FAILED", message: /was destroyed meanwhile/ });
+    await t.notThrowsAsync(gone);
+    t.deepEqual(held(warden), before);
+  });
+
+  test(`a warden that is asked to stop while a maker works, ${when}, leaves nothing`, async (t) => {
+    const { warden, created, makers } = await stopMakers(t, call, 2);
+    t.like(await warden.stop(), { code: 143, stderr: "" });
+    for (const promise of created) await t.throwsAsync(promise);
+    for (const pid of makers) t.false(existsSync(`/proc/${pid}`));
+    t.deepEqual(cgroupsOf(warden.id), []);
+  });
+
+  test(`a warden that is killed while a maker works, ${when}: the maker ends, the next start removes the rest`, async (t) => {
+    const { warden, created, makers } = await stopMakers(t, call, 2);
+    warden.signal("SIGKILL");
+    for (const pid of makers) process.kill(pid, "SIGCONT");
+    await warden.ended;
+    for (const promise of created) await t.throwsAsync(promise);
+    for (const pid of makers) t.false(existsSync(`/proc/${pid}`));
+    const next = await startWarden(t, { after: warden });
+    await next.stop();
+    t.deepEqual(cgroupsOf(warden.id), []);
+  });
+}
+
+test("tsfnd is gone while a maker works: the warden ends, and nothing is left", async (t) => {
+  const { warden, created, makers } = await stopMakers(t, "sethostname", 2);
+  process.kill(warden.relayPid, "SIGKILL");
+  t.like(await warden.ended, { code: 137, stderr: "" });
+  for (const promise of created) await t.throwsAsync(promise);
+  for (const pid of makers) t.false(existsSync(`/proc/${pid}`));
+  t.deepEqual(cgroupsOf(warden.id), []);
+});
+
+test("of a sandbox that is being made its usage can be told, and it can be killed, but not started", async (t) => {
+  const { warden, before, ids, created } = await stopMakers(t, "sethostname");
+  const [id = ""] = ids;
+  t.is((await warden.client.request(requests.usage(id))).pids, 1);
+  await t.throwsAsync(warden.client.request(requests.startInstance(id, inside("wait"))), {
+    message: /EBUSY.*is still being made/,
+  });
+  await t.throwsAsync(warden.sandboxes.create({ ...spec(), id }), { message: /EEXIST/ });
+  await warden.client.request(requests.kill(id));
+  await t.throwsAsync(created[0] ?? Promise.resolve(), { code: "SANDBOX_FAILED", message: /ended before its work/ });
+  t.deepEqual(held(warden), before);
+});
