@@ -12,20 +12,24 @@ static void reset_signals(void) {
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static void enter_group(struct clone_args *args, int cgroup) {
+    if (cgroup < 0) return;
+    args->flags |= CLONE_INTO_CGROUP;
+    args->cgroup = (uint64_t)cgroup;
+}
+
 pid_t child_fork(int cgroup) {
     struct clone_args args = {.exit_signal = SIGCHLD};
-    if (cgroup >= 0) {
-        args.flags = CLONE_INTO_CGROUP;
-        args.cgroup = (uint64_t)cgroup;
-    }
+    enter_group(&args, cgroup);
     pid_t pid = sys_clone3(&args);
     if (pid == 0) reset_signals();
     return pid;
 }
 
-pid_t child_fork_sibling(pid_t *born) {
+pid_t child_fork_sibling(pid_t *born, int cgroup) {
     /* The exit signal is the caller's own; giving one is an error together with CLONE_PARENT. */
     struct clone_args args = {.flags = CLONE_PARENT | CLONE_PARENT_SETTID, .parent_tid = (uintptr_t)born};
+    enter_group(&args, cgroup);
     return sys_clone3(&args);
 }
 

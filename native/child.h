@@ -11,7 +11,7 @@
  * signal handling of a fresh process. */
 pid_t child_fork(int cgroup);
 /* Forks the warden's child instead of the caller's. Its pid is in *born before it runs, for both to see. */
-pid_t child_fork_sibling(pid_t *born);
+pid_t child_fork_sibling(pid_t *born, int cgroup);
 
 enum report_kind { REPORT_FAILED, REPORT_NAMESPACES, REPORT_DONE };
 

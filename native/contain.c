@@ -1,6 +1,7 @@
 /* The recipe. The warden makes a sandbox with the help of a maker, a child that brings the namespaces into
- * being and ends (making.c follows it). It starts a program with the help of a stage, a child that enters
- * them and forks the program's process. Or it has a zygote fork itself into the sandbox (zygote.c, clone.c).
+ * being and ends (foreman.c forks it, making.c follows it). It starts a program with the help of a stage, a
+ * child that enters them and forks the program's process. Or it has a zygote fork itself into the sandbox
+ * (zygote.c, clone.c).
  */
 #include "contain.h"
 #include "child.h"
@@ -46,46 +47,44 @@ static void keep_layer(struct root *root, int *layer) {
 
 /* Everything that happens inside a sandbox before it has a process. Runs in the maker, which starts out as
  * the host's root and is nobody on the host once its user namespace exists. */
-static int maker_steps(const struct containment *c, const struct sandbox_spec *spec, const struct root *root,
+static int maker_steps(const struct containment *c, const struct maker_plan *plan, const struct root *root,
                        int warden, struct failure *f) {
-    enum user_namespace user = user_namespace_of(spec->kind);
-    if (cgroup_join(&c->cgroups, spec->id, f) < 0) return -1;
+    enum user_namespace user = user_namespace_of(plan->kind);
+    if (cgroup_join(&c->cgroups, plan->id, f) < 0) return -1;
     if (user == USER_NAMESPACE_OWN && user_become_owner(uid_zygote(&c->uids), f) < 0) return -1;
     if (namespaces_unshare(user, f) < 0) return -1;
     report_send(warden, &(struct report){.kind = REPORT_NAMESPACES});
     if (report_await(warden, REPORT_DONE, f) < 0) /* the warden maps the uids meanwhile */
         return -1;
-    if (sethostname(spec->hostname, strlen(spec->hostname)) < 0)
-        return fail(f, "set hostname", "%s", spec->hostname);
+    if (sethostname(plan->hostname, strlen(plan->hostname)) < 0)
+        return fail(f, "set hostname", "%s", plan->hostname);
     if (net_loopback_up(f) < 0) return -1;
-    return root_attach(&c->mounts, root, f);
+    /* Without layers it keeps the placeholder, a copy of the foreman's only mount. */
+    return root->overlay < 0 ? root_check_placeholder(&c->mounts, f) : root_attach(&c->mounts, root, f);
 }
 
-static _Noreturn void be_maker(const struct containment *c, const struct sandbox_spec *spec,
-                               const struct root *root, int warden) {
+_Noreturn void contain_be_maker(const struct containment *c, const struct maker_plan *plan,
+                                const struct root *root, int warden) {
     struct failure f;
-    if (maker_steps(c, spec, root, warden, &f) < 0)
+    if (maker_steps(c, plan, root, warden, &f) < 0)
         report_failure(warden, &f);
     else
         report_send(warden, &(struct report){.kind = REPORT_DONE});
     _exit(0);
 }
 
-static int fork_maker(const struct containment *c, const struct sandbox_spec *spec, const struct root *root,
-                      pid_t *maker, int *talk, struct failure *f) {
+static int start_maker(struct containment *c, const struct sandbox_spec *spec, unsigned slot,
+                       const struct root *root, int *talk, struct failure *f) {
     int ends[2];
+    struct maker_plan plan = {.kind = spec->kind, .slot = slot};
+    memcpy(plan.id, spec->id, sizeof plan.id);
+    memcpy(plan.hostname, spec->hostname, sizeof plan.hostname);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return fail(f, "start maker", "socketpair");
     cleanup_fd int ours = ends[0], theirs = ends[1];
-    if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0) return fail(f, "start maker", "fcntl");
     cleanup_fd int cgroup = cgroup_open_v2(&c->cgroups, spec->id);
-    pid_t pid = child_fork(cgroup);
-    if (pid < 0) return fail(f, "start maker", "clone3");
-    if (pid == 0) {
-        fd_close(&ours);
-        be_maker(c, spec, root, theirs);
-    }
-    *maker = pid;
+    if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0) return fail(f, "start maker", "fcntl");
+    if (foreman_ask(c, &plan, root, theirs, cgroup, f) < 0) return -1;
     *talk = ours;
     ours = -1;
     return 0;
@@ -95,17 +94,13 @@ enum cgroup_kind contain_groups(const struct sandbox_spec *spec) {
     return spec->layer_count == 0 ? CGROUP_OF_CLONE : CGROUP_OF_PROGRAM;
 }
 
-int contain_make(const struct containment *c, const struct sandbox_spec *spec,
-                 const struct sandbox_uids *uids, pid_t *maker, int *talk, int *layer, struct failure *f) {
+int contain_make(struct containment *c, const struct sandbox_spec *spec, const struct sandbox_uids *uids,
+                 unsigned slot, int *talk, int *layer, struct failure *f) {
     cleanup_root struct root root = ROOT_NONE;
     struct root_plan plan = plan_root(spec, uids);
     if (cgroup_create(&c->cgroups, spec->id, contain_groups(spec), &spec->limits, f) < 0) return -1;
-    if (spec->layer_count == 0) {
-        if (root_placeholder(&c->mounts, &root, f) < 0) return -1;
-    } else if (root_build(&c->mounts, &plan, ROOT_PROC_SEED, &root, f) < 0) {
-        return -1;
-    }
-    if (fork_maker(c, spec, &root, maker, talk, f) < 0) return -1;
+    if (spec->layer_count > 0 && root_build(&c->mounts, &plan, ROOT_PROC_SEED, &root, f) < 0) return -1;
+    if (start_maker(c, spec, slot, &root, talk, f) < 0) return -1;
     keep_layer(&root, layer);
     return 0;
 }
@@ -135,7 +130,7 @@ static int stage_join(const struct containment *c, const struct instance_plan *p
  * namespace. */
 static int stage_pause(const struct containment *c, const struct instance_plan *plan, int talk,
                        struct failure *f) {
-    pid_t pause = child_fork_sibling(&plan->born->pause);
+    pid_t pause = child_fork_sibling(&plan->born->pause, -1);
     if (pause < 0) return fail(f, "start pause", "clone3");
     if (pause == 0) pause_become(talk, uid_pause(&c->uids));
     return 0;
@@ -151,7 +146,7 @@ static int stage_steps(const struct containment *c, const struct instance_plan *
     } else if (stage_join(c, plan, f) < 0 || namespaces_enter(plan->ns, USER_NAMESPACE_OWN, f) < 0) {
         return -1;
     }
-    pid_t pid = child_fork_sibling(&plan->born->program);
+    pid_t pid = child_fork_sibling(&plan->born->program, -1);
     if (pid < 0) return fail(f, "start pid 1", "clone3");
     return pid == 0 ? 1 : 0;
 }

@@ -5,6 +5,7 @@
 
 #include "cgroup.h"
 #include "ends.h"
+#include "foreman.h"
 #include "mount.h"
 #include "namespaces.h"
 #include "proto.h"
@@ -15,6 +16,7 @@ struct containment {
     struct cgroups cgroups;
     struct mounts mounts;
     struct uid_block uids;
+    struct foreman foreman;
 };
 
 struct sandbox_spec {
@@ -40,10 +42,14 @@ enum cgroup_kind contain_groups(const struct sandbox_spec *spec);
 
 /* Begins to make a sandbox with no process in it: its control groups, its root, and the maker, a child of the
  * warden that does the rest. Does not wait: what happens next is told over *talk, which is non-blocking, in
- * packets (struct report), and by SIGCHLD. *layer is set to its writable layer (struct root) if it has one.
- * On failure no maker and no mount is left, but the control groups may be. */
-int contain_make(const struct containment *c, const struct sandbox_spec *spec,
-                 const struct sandbox_uids *uids, pid_t *maker, int *talk, int *layer, struct failure *f);
+ * packets (struct report), and by SIGCHLD. The end of *talk tells that there is no maker, or none any more.
+ * *layer is set to its writable layer (struct root) if it has one. On failure no maker and no mount is left,
+ * but the control groups may be. */
+int contain_make(struct containment *c, const struct sandbox_spec *spec, const struct sandbox_uids *uids,
+                 unsigned slot, int *talk, int *layer, struct failure *f);
+/* In the maker. */
+_Noreturn void contain_be_maker(const struct containment *c, const struct maker_plan *plan,
+                                const struct root *root, int warden);
 /* When the maker has told of its namespaces: gives them their uids, holds them, and lets it go on. It ends
  * when it has told that it is done. */
 int contain_hold(pid_t maker, int talk, const struct sandbox_uids *uids, struct namespaces *ns,
@@ -60,6 +66,7 @@ struct program {
 struct born {
     pid_t program;
     pid_t pause; /* pid 1 of a zygote's sandbox */
+    pid_t maker;
 };
 
 struct instance_plan {

@@ -84,6 +84,10 @@ int control_open(struct control *c, int loop, int theirs[2], struct failure *f) 
     return loop_watch(loop, &c->stream, EPOLLIN, f);
 }
 
+void control_close(struct warden *w) {
+    end_connection(w, NULL);
+}
+
 static void send_message(struct warden *w, uint16_t verb, uint16_t status, uint32_t request,
                          const struct writer *body) {
     struct control *c = &w->control;

@@ -19,6 +19,8 @@ struct control {
 
 /* Makes both sockets; tsfnd's ends are returned in theirs[0] (stream) and theirs[1] (lane). */
 int control_open(struct control *c, int loop, int theirs[2], struct failure *f);
+/* No request is handled any more and nothing is sent. */
+void control_close(struct warden *w);
 void control_reply(struct warden *w, uint16_t verb, uint32_t request, const struct writer *body);
 void control_fail(struct warden *w, uint16_t verb, uint32_t request, const struct failure *failure);
 void control_event(struct warden *w, uint16_t verb, const struct writer *body);

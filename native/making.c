@@ -1,5 +1,5 @@
-/* The warden: the making of sandboxes, of any number at a time, from the request to the end of the maker. The
- * maker tells of its steps over `talk` while the warden does other things. */
+/* The warden: the making of sandboxes, any number at a time, from the request to the end of the maker. That
+ * one tells of its steps over `talk` while the warden does other things. */
 #include "child.h"
 #include "fds.h"
 #include "remains.h"
@@ -20,31 +20,52 @@ static void unmake(struct warden *w, struct sandbox *s) {
 /* --- the way there -----------------------------------------------------------------------------------------
  */
 
-/* It is nobody's but the warden's to reap, so its number is still its own. */
-static void give_up(struct sandbox *s, const struct failure *f) {
+/* Whoever is to become the maker sees the end of the talk. One that is born has a number that is its own, for
+ * nobody but the warden reaps it. */
+void making_cancel(struct warden *w, struct sandbox *s) {
+    pid_t maker = w->sandboxes.born[s->slot].maker;
+    if (s->making.talk.fd >= 0) shutdown(s->making.talk.fd, SHUT_WR);
+    if (maker != 0) kill(maker, SIGKILL);
+}
+
+static void give_up(struct warden *w, struct sandbox *s, const struct failure *f) {
     if (s->making.failure.step == NULL) s->making.failure = *f;
-    kill(s->making.maker, SIGKILL);
+    making_cancel(w, s);
 }
 
 static void follow(struct warden *w, struct sandbox *s, const struct report *report) {
     struct failure f;
     struct sandbox_uids uids = sandbox_uids(w, s);
+    pid_t maker = w->sandboxes.born[s->slot].maker;
     if (report->kind == REPORT_DONE)
         s->making.is_done = true;
     else if (report->kind == REPORT_FAILED)
-        give_up(s, &report->failure);
-    else if (contain_hold(s->making.maker, s->making.talk.fd, &uids, &s->ns, &f) < 0)
-        give_up(s, &f);
+        give_up(w, s, &report->failure);
+    else if (contain_hold(maker, s->making.talk.fd, &uids, &s->ns, &f) < 0)
+        give_up(w, s, &f);
 }
+
+/* False at its end, and when there is nothing to read. */
+static bool hear(struct warden *w, struct sandbox *s) {
+    struct report report;
+    ssize_t count = recv(s->making.talk.fd, &report, sizeof report, MSG_DONTWAIT);
+    if (count == (ssize_t)sizeof report) {
+        follow(w, s, &report);
+        return true;
+    }
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+    loop_unwatch(w->loop, &s->making.talk);
+    return false;
+}
+
+static void settle(struct warden *w, struct sandbox *s);
 
 static void talk_ready(struct warden *w, struct watch *watch, uint32_t events) {
     (void)events;
     struct sandbox *s = owner_of(watch, making.talk);
-    struct report report;
-    ssize_t count = recv(watch->fd, &report, sizeof report, MSG_DONTWAIT);
-    if (count == (ssize_t)sizeof report) return follow(w, s, &report);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    loop_unwatch(w->loop, watch); /* it is ending; what that means is seen when it is reaped */
+    hear(w, s);
+    /* It ended without a maker, or the maker was reaped before. */
+    if (watch->fd < 0 && w->sandboxes.born[s->slot].maker == 0) settle(w, s);
 }
 
 void sandbox_create(struct warden *w, const struct sandbox_spec *spec, struct owed owed) {
@@ -59,10 +80,9 @@ void sandbox_create(struct warden *w, const struct sandbox_spec *spec, struct ow
     struct sandbox_uids uids = sandbox_uids(w, s);
     s->state = PROTO_STATE_MAKING;
     *m = (struct making){.owed = owed, .talk = {.fd = -1, .ready = talk_ready}};
-    if (contain_make(&w->containment, spec, &uids, &m->maker, &m->talk.fd, &s->layer, &m->failure) < 0)
+    if (contain_make(&w->containment, spec, &uids, s->slot, &m->talk.fd, &s->layer, &m->failure) < 0)
         return unmake(w, s);
-    if (loop_watch(w->loop, &m->talk, EPOLLIN, &f) == 0) return;
-    give_up(s, &f);
+    if (loop_watch(w->loop, &m->talk, EPOLLIN, &f) < 0) give_up(w, s, &f);
 }
 
 /* --- the end -----------------------------------------------------------------------------------------------
@@ -108,11 +128,9 @@ static void destroyed_meanwhile(struct warden *w, struct sandbox *s) {
     sandbox_remove(w, s);
 }
 
-void making_ended(struct warden *w, struct sandbox *s) {
+static void settle(struct warden *w, struct sandbox *s) {
     struct failure *f = &s->making.failure;
-    while (s->making.talk.fd >= 0)
-        talk_ready(w, &s->making.talk, 0);
-    s->making.maker = 0;
+    loop_unwatch(w->loop, &s->making.talk);
     if (s->state == PROTO_STATE_DESTROYING) return destroyed_meanwhile(w, s);
     if (!s->making.is_done && f->step == NULL) {
         errno = ECHILD;
@@ -121,4 +139,11 @@ void making_ended(struct warden *w, struct sandbox *s) {
     if (f->step != NULL || watch_oom(w, s, f) < 0) return unmake(w, s);
     s->state = PROTO_STATE_EMPTY;
     reply_created(w, s);
+}
+
+void making_ended(struct warden *w, struct sandbox *s) {
+    while (s->making.talk.fd >= 0 && hear(w, s))
+        continue;
+    w->sandboxes.born[s->slot].maker = 0;
+    settle(w, s);
 }

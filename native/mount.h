@@ -47,9 +47,12 @@ int root_build(const struct mounts *m, const struct root_plan *plan, enum root_p
                struct failure *f);
 /* Whether the kernel makes an overlay on a tmpfs that is mounted nowhere, as it does since Linux 6.15. */
 bool root_can_be_detached(void);
-/* For a sandbox whose layers are not known yet: an empty directory. Only root->overlay is set. */
+/* For sandboxes whose layers are not known yet: an empty directory. Only root->overlay is set. */
 int root_placeholder(const struct mounts *m, struct root *root, struct failure *f);
-/* In the maker, in the sandbox's namespaces: makes it the root and lets go of everything else. */
+/* In the maker of such a one: that is its root and all that it sees. */
+int root_check_placeholder(const struct mounts *m, struct failure *f);
+/* In the maker, in the sandbox's namespaces, and in the foreman: makes it the root and lets go of everything
+ * else. */
 int root_attach(const struct mounts *m, const struct root *root, struct failure *f);
 /* In the warden, which visits the sandbox's mount namespace: the same under the processes that live there.
  * Their root moves along, and their working directory if it is the root itself; any other one stays behind

@@ -1,5 +1,5 @@
-/* A root takes its place: in a sandbox that is being made, by the maker; under the processes of one that
- * lives, by the warden. */
+/* A root takes its place: in a sandbox that is being made, by the maker, and around the foreman; under the
+ * processes of one that lives, by the warden. */
 #include "fds.h"
 #include "mount.h"
 #include "syscalls.h"
@@ -49,6 +49,10 @@ int root_attach(const struct mounts *m, const struct root *root, struct failure 
     if (sys_pivot_root(".", ".") < 0) return fail(f, "change the root", "pivot_root");
     if (sys_umount(".") < 0 || chdir("/") < 0) return fail(f, "let go of the old root", "umount");
     return check_nothing_left(m->proc, root->dev < 0 ? ONLY_ROOT : ALL_POINTS, f);
+}
+
+int root_check_placeholder(const struct mounts *m, struct failure *f) {
+    return check_nothing_left(m->proc, ONLY_ROOT, f);
 }
 
 /* In the sandbox. "/" still is the old root: what is attached at a process's own root lies above it unseen.

@@ -67,8 +67,8 @@ pid_t sandbox_pid(const struct warden *w, const struct sandbox *s) {
 
 bool sandbox_alive(const struct warden *w, const struct sandbox *s) {
     const struct born *born = &w->sandboxes.born[s->slot];
-    return s->making.maker != 0 || s->stage != 0 || born->program != 0 || born->pause != 0 ||
-           s->clone.phase != CLONE_NONE;
+    return s->making.talk.fd >= 0 || born->maker != 0 || s->stage != 0 || born->program != 0 ||
+           born->pause != 0 || s->clone.phase != CLONE_NONE;
 }
 
 static void program_gone(struct warden *w, struct sandbox *s);
@@ -172,8 +172,8 @@ static void kill_all(struct warden *w, struct sandbox *s) {
     const struct born *born = &w->sandboxes.born[s->slot];
     if (!sandbox_alive(w, s)) return;
     clone_cancel(s);
+    making_cancel(w, s);
     int killed = cgroup_kill(&w->containment.cgroups, s->spec.id);
-    if (s->making.maker != 0) kill(s->making.maker, SIGKILL);
     /* Without cgroup.kill: the end of pid 1 ends its whole pid namespace. All are unreaped children, so their
      * numbers are still theirs. The stage first: once the signal waits for it, it forks nobody any more. */
     if (killed < 0 && s->stage != 0) kill(s->stage, SIGKILL);
@@ -245,7 +245,7 @@ bool sandboxes_child_ended(struct warden *w, const siginfo_t *info) {
     for (int i = 0; i < PROTO_MAX_SANDBOXES; i++) {
         struct sandbox *s = w->sandboxes.slots[i];
         if (s == NULL) continue;
-        if (s->making.maker == info->si_pid) {
+        if (w->sandboxes.born[i].maker == info->si_pid) {
             making_ended(w, s);
             return true;
         }

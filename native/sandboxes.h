@@ -19,8 +19,7 @@ struct owed {
 /* From the request for a sandbox to the end of its maker. */
 struct making {
     struct owed owed;
-    pid_t maker;            /* 0 once it is reaped */
-    struct watch talk;      /* with the maker */
+    struct watch talk;      /* with the maker, and with whoever is to become it */
     bool is_done;           /* as the maker told */
     struct failure failure; /* step NULL: none so far */
 };
@@ -90,7 +89,7 @@ struct sandboxes {
     int count;
     int removing;      /* how many wait for another try */
     int waiting;       /* how many clones have a deadline */
-    struct born *born; /* shared with stages, by slot */
+    struct born *born; /* shared with stages and the foreman, by slot */
 };
 
 /* The last slot's uids are the zygotes' (user.h). */
@@ -121,8 +120,9 @@ void sandboxes_destroy_all(struct warden *w);
 struct sandbox *sandboxes_add(struct sandboxes *table, const struct sandbox_spec *spec);
 void sandbox_forget(struct sandboxes *table, struct sandbox *s);
 
-/* Between sandboxes.c and making.c: the maker was reaped. */
+/* Between sandboxes.c and making.c: the maker was reaped; it is to give up. */
 void making_ended(struct warden *w, struct sandbox *s);
+void making_cancel(struct warden *w, struct sandbox *s);
 
 /* Between sandboxes.c and clones.c. */
 bool sandbox_alive(const struct warden *w, const struct sandbox *s);

@@ -46,6 +46,8 @@ static void reap(struct warden *w) {
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
         if (closer_ended(w, info.si_pid)) {
             remains_all_closed(w);
+        } else if (foreman_ended(&w->containment, info.si_pid)) {
+            /* Whoever waits for a maker learns it from the end of the talk. */
         } else if (info.si_pid == w->tsfnd) {
             w->tsfnd = 0;
             w->tsfnd_status = exit_status(&info);
@@ -116,8 +118,8 @@ static int start(struct warden *w, int state, struct failure *f) {
     w->loop = loop_open(f);
     if (w->loop < 0 || watch_signals(w, f) < 0 || control_open(&w->control, w->loop, theirs, f) < 0)
         return -1;
-    if (spawn_tsfnd(w, theirs, f) < 0) return -1;
-    return closer_open(w, f);
+    if (spawn_tsfnd(w, theirs, f) < 0 || closer_open(w, f) < 0) return -1;
+    return foreman_open(&w->containment, w->sandboxes.born, f);
 }
 
 static int once(struct warden *w, int timeout_ms, struct failure *f) {
@@ -144,6 +146,8 @@ static int serve(struct warden *w, struct failure *f) {
 static void end(struct warden *w) {
     struct failure f;
     int64_t deadline = clock_now_ms() + END_MS;
+    control_close(w);
+    foreman_close(&w->containment);
     sandboxes_destroy_all(w);
     while (w->sandboxes.count > 0 && clock_now_ms() < deadline) {
         if (once(w, RETRY_MS, &f) < 0) break;
@@ -192,6 +196,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     w->options = options;
-    w->loop = w->signals.fd = w->control.stream.fd = w->control.lane = w->closer.link.fd = w->closer.go = -1;
+    w->loop = w->signals.fd = w->control.stream.fd = w->control.lane = w->closer.link.fd = w->closer.go =
+        w->containment.foreman.link = -1;
     return run(w);
 }

@@ -32,6 +32,7 @@ const expectations = new Map<ProcessKind, Expectation>([
   ["guardian", { uid: (uid) => uid === 0, powerless: true, seccomp: "2", ownNamespaces: [] }],
   ["warden", { uid: (uid) => uid === 0, powerless: false, seccomp: "0", ownNamespaces: ["mnt"] }],
   ["tsfnd", { uid: hostUids, powerless: true, seccomp: "2", ownNamespaces: ["mnt"] }],
+  ["foreman", { uid: (uid) => uid === 0, powerless: false, seccomp: "0", ownNamespaces: ["mnt"] }],
   ["closer", { uid: closerUids, powerless: true, seccomp: "2", ownNamespaces: ["mnt"] }],
   ["pause", { uid: pauseUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],
   ["zygote", { uid: zygoteUids, powerless: true, seccomp: "2", ownNamespaces: allButUser }],

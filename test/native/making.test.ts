@@ -1,13 +1,24 @@
 // Sandboxes that are being made: the warden makes any number at a time and serves others meanwhile, and whatever happens to
 // one on its way, whoever asked is answered and nothing is left. Their makers are stopped here, so that the moment lasts.
 
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import test, { type ExecutionContext } from "ava";
 import type { Sandbox } from "../../runtime/sandbox/index.ts";
 import { requests } from "../../runtime/warden/index.ts";
 import { withFault } from "../support/kernel-faults.ts";
+import { descriptorsOf, readProc, readProcess } from "../support/processes.ts";
 import { until } from "../support/until.ts";
-import { cgroupsOf, childrenOf, held, inside, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import {
+  cgroupsOf,
+  childrenOf,
+  foremanOf,
+  held,
+  inside,
+  run,
+  spec,
+  startWarden,
+  type TestWarden,
+} from "../support/warden.ts";
 
 /** Where makers stop: their namespaces are there and not told of, or told of and held by the warden. */
 const moments = { "before it tells of its namespaces": "unshare", "after that": "sethostname" } as const;
@@ -92,6 +103,63 @@ for (const [when, call] of Object.entries(moments)) {
     t.deepEqual(cgroupsOf(warden.id), []);
   });
 }
+
+interface ForemanScene {
+  readonly warden: TestWarden;
+  readonly foreman: number;
+  readonly ids: readonly string[];
+  /** They wait for their makers to be born. */
+  readonly created: readonly Promise<Sandbox>[];
+}
+
+async function stopForeman(t: ExecutionContext): Promise<ForemanScene> {
+  const warden = await startWarden(t);
+  const foreman = await foremanOf(warden);
+  process.kill(foreman, "SIGSTOP");
+  await until("the foreman is stopped", () => readProcess(foreman)?.state === "T");
+  const specs = [spec(), spec({ layers: [] })];
+  const created = specs.map((one) => warden.sandboxes.create(one));
+  for (const promise of created) promise.catch(() => undefined);
+  t.is((await warden.client.request(requests.list())).length, 2);
+  return { warden, foreman, ids: specs.map(({ id }) => id), created };
+}
+
+test("kill -9 of the foreman: who waits for a maker is answered, and the next one has another", async (t) => {
+  const { warden, foreman, created } = await stopForeman(t);
+  process.kill(foreman, "SIGKILL");
+  for (const promise of created)
+    await t.throwsAsync(promise, { code: "SANDBOX_FAILED", message: /ended before its work/ });
+  t.is((await run(warden, inside("exit", "5"))).exit.exitCode, 5);
+  t.not(await foremanOf(warden), foreman);
+});
+
+test("destroyed before its maker is born: both are answered, and nothing is left", async (t) => {
+  const { warden, foreman, ids, created } = await stopForeman(t);
+  const gone = Promise.all(ids.map((id) => warden.client.request(requests.destroy(id))));
+  process.kill(foreman, "SIGCONT");
+  for (const promise of created) await t.throwsAsync(promise, { message: /was destroyed meanwhile/ });
+  await t.notThrowsAsync(gone);
+  t.deepEqual(await warden.client.request(requests.list()), []);
+});
+
+test("a stopped foreman does not keep the warden from ending", async (t) => {
+  const { warden, created } = await stopForeman(t);
+  t.like(await warden.stop(), { code: 143, stderr: "" });
+  for (const promise of created) await t.throwsAsync(promise);
+  t.deepEqual(cgroupsOf(warden.id), []);
+});
+
+test("neither foreman nor maker holds anything of another sandbox, or sees a file of the host", async (t) => {
+  const { warden, makers } = await stopMakers(t, "unshare", 2);
+  for (const pid of [await foremanOf(warden), ...makers]) {
+    t.deepEqual(
+      descriptorsOf(pid).filter((target) => /^(?!socket)\w+:\[/.test(target)),
+      [],
+    );
+    t.is(readProc(pid, "mountinfo")?.trim().split("\n").length, 1);
+    t.deepEqual(readdirSync(`/proc/${pid}/root`), []);
+  }
+});
 
 test("tsfnd is gone while a maker works: the warden ends, and nothing is left", async (t) => {
   const { warden, created, makers } = await stopMakers(t, "sethostname", 2);

@@ -5,13 +5,14 @@ import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readProc } from "./processes.ts";
 import { until } from "./until.ts";
-import type { TestWarden } from "./warden.ts";
+import { foremanOf, type TestWarden } from "./warden.ts";
 
 let struck = 0;
 
 /**
- * Strikes in every process that the warden forks from now on, and in itself, while `during` runs.
+ * Strikes in every process that the warden or its foreman forks from now on, and in both, while `during` runs.
  * @param fault of `strace -e inject`: `unshare:error=ENOSPC`
  * @param during gets what strace has written so far
  */
@@ -24,17 +25,18 @@ export async function withFault<Value>(
   struck += 1;
   const log = join(tmpdir(), `tsfn-fault-${process.pid}-${struck}`);
   const filters = ["-e", `trace=${call}`, "-e", `inject=${fault}`];
-  const args = ["-f", "-q", "-o", log, ...filters, "-p", String(warden.pid)];
+  const struckOnes = [warden.pid, await foremanOf(warden)];
+  const args = ["-f", "-q", "-o", log, ...filters, ...struckOnes.flatMap((pid) => ["-p", String(pid)])];
   const tracer = spawn("strace", args, { stdio: "ignore" });
   const ended = once(tracer, "exit");
-  const tracing = () => /^TracerPid:\t[1-9]/m.test(readFileSync(`/proc/${warden.pid}/status`, "utf8"));
-  await until("strace is attached", tracing);
+  const traced = () => struckOnes.filter((pid) => /^TracerPid:\t[1-9]/m.test(readProc(pid, "status") ?? "")).length;
+  await until("strace is attached", () => traced() === struckOnes.length);
   try {
     return await during(() => readFileSync(log, "utf8"));
   } finally {
     tracer.kill("SIGINT");
     await ended;
-    await until("strace is detached", () => !tracing());
+    await until("strace is detached", () => traced() === 0);
     rmSync(log);
   }
 }

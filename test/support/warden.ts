@@ -15,6 +15,7 @@ import { connectWarden, type WardenClient, type WardenSockets } from "../../runt
 import { loadLaneReceiver } from "../../runtime/warden/native.ts";
 import { root } from "../architecture/tree.ts";
 import { type Owner, temporaryDirectory } from "./function-directory.ts";
+import { readProcess } from "./processes.ts";
 import { until } from "./until.ts";
 
 export interface TestWarden {
@@ -177,6 +178,12 @@ export function cgroupsOf(id: string): string[] {
     .filter((line) => line.includes(" - cgroup"))
     .map((line) => join(line.split(" ")[4] ?? "", `tsfn-${id}`))
     .filter((path) => existsSync(path));
+}
+
+/** The process that forks makers. */
+export function foremanOf({ pid }: Pick<TestWarden, "pid">): Promise<number> {
+  const isForeman = (child: number) => readProcess(child)?.name === "tsfn-foreman";
+  return until("the warden has a foreman", () => childrenOf(pid).find(isForeman));
 }
 
 export function childrenOf(pid: number): number[] {
