@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+/* What limits are set in. */
+#define LIMITED (CGROUP_MEMORY | CGROUP_CPU | CGROUP_PIDS)
+
 static int open_group(const struct cgroup_tree *tree, const char *name) {
     return openat(tree->parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
@@ -55,11 +58,11 @@ int cgroups_remove(struct cgroups *c, struct failure *f) {
 static int create_in(const struct cgroup_tree *tree, const char *name, const struct cgroup_limits *limits,
                      struct failure *f) {
     if (mkdirat(tree->parent, name, 0755) < 0) return fail(f, "make cgroup", "%s/…/%s", tree->mount, name);
-    if (limits == NULL) return 0;
+    if (limits == NULL || !(tree->controllers & LIMITED)) return 0;
     cleanup_fd int dir = open_group(tree, name);
     if (dir < 0) return fail(f, "open cgroup", "%s/…/%s", tree->mount, name);
     return tree->v2 ? cgroup_v2_limits_set(dir, tree->controllers, limits, f)
-                    : cgroup_v1_limits_set(dir, tree->controllers, limits, f);
+                    : cgroup_v1_limits_set(dir, tree->controllers, limits, GROUP_IS_NEW, f);
 }
 
 bool cgroup_has(const struct cgroups *c, int i, enum cgroup_kind kind) {
@@ -78,11 +81,11 @@ int cgroup_limits_set(const struct cgroups *c, const char *name, const struct cg
                       struct failure *f) {
     for (int i = 0; i < c->count; i++) {
         const struct cgroup_tree *tree = &c->trees[i];
-        if (tree->controllers == 0) continue;
+        if (!(tree->controllers & LIMITED)) continue;
         cleanup_fd int dir = open_group(tree, name);
         if (dir < 0) return fail(f, "open cgroup", "%s/…/%s", tree->mount, name);
         if ((tree->v2 ? cgroup_v2_limits_set(dir, tree->controllers, limits, f)
-                      : cgroup_v1_limits_set(dir, tree->controllers, limits, f)) < 0)
+                      : cgroup_v1_limits_set(dir, tree->controllers, limits, GROUP_HAS_LIMITS, f)) < 0)
             return -1;
     }
     return 0;
@@ -148,15 +151,19 @@ int cgroup_watch_oom(const struct cgroups *c, const char *name) {
     return -1;
 }
 
-void cgroup_usage_read(const struct cgroups *c, const char *name, struct cgroup_usage *usage) {
+void cgroup_usage_read(const struct cgroups *c, const char *name, enum cgroup_reading reading,
+                       struct cgroup_usage *usage) {
+    unsigned telling = CGROUP_MEMORY | CGROUP_CPUACCT | (reading == USAGE_NOW ? CGROUP_PIDS : 0);
     *usage = (struct cgroup_usage){0};
     for (int i = 0; i < c->count; i++) {
-        cleanup_fd int dir = open_group(&c->trees[i], name);
+        const struct cgroup_tree *tree = &c->trees[i];
+        if (!tree->v2 && !(tree->controllers & telling)) continue;
+        cleanup_fd int dir = open_group(tree, name);
         if (dir < 0) continue;
-        if (c->trees[i].v2)
-            cgroup_v2_usage_read(dir, c->trees[i].controllers, usage);
+        if (tree->v2)
+            cgroup_v2_usage_read(dir, tree->controllers, reading, usage);
         else
-            cgroup_v1_usage_read(dir, c->trees[i].controllers, usage);
+            cgroup_v1_usage_read(dir, tree->controllers, reading, usage);
     }
 }
 

@@ -88,7 +88,10 @@ int cgroup_kill(const struct cgroups *c, const char *name);
 /* An eventfd that becomes readable when the group is out of memory; -1 where the kernel kills all by itself.
  */
 int cgroup_watch_oom(const struct cgroups *c, const char *name);
-void cgroup_usage_read(const struct cgroups *c, const char *name, struct cgroup_usage *usage);
+/* All of it, or only what lasts beyond the processes: cpu time, peak of memory, kills. */
+enum cgroup_reading { USAGE_NOW, USAGE_LASTING };
+void cgroup_usage_read(const struct cgroups *c, const char *name, enum cgroup_reading reading,
+                       struct cgroup_usage *usage);
 /* Its memory in use alone; 0 if it cannot be told. */
 uint64_t cgroup_memory_read(const struct cgroups *c, const char *name);
 /* -1 with errno; EBUSY: a process is still leaving, try again. Success if there is no such group. */
@@ -97,14 +100,18 @@ int cgroup_remove(const struct cgroups *c, const char *name);
 const char *cgroup_path(const struct cgroups *c, int i, const char *name, char *path, unsigned size);
 
 /* The backends: `dir` is the sandbox's own group, `controllers` what the tree controls. */
+/* A new group has no limit. */
+enum cgroup_age { GROUP_IS_NEW, GROUP_HAS_LIMITS };
 int cgroup_v1_limits_set(int dir, unsigned controllers, const struct cgroup_limits *limits,
-                         struct failure *f);
+                         enum cgroup_age age, struct failure *f);
 int cgroup_v1_watch_oom(int dir);
-void cgroup_v1_usage_read(int dir, unsigned controllers, struct cgroup_usage *usage);
+void cgroup_v1_usage_read(int dir, unsigned controllers, enum cgroup_reading reading,
+                          struct cgroup_usage *usage);
 int cgroup_v1_devices_allow(int dir, struct failure *f);
 int cgroup_v2_limits_set(int dir, unsigned controllers, const struct cgroup_limits *limits,
                          struct failure *f);
-void cgroup_v2_usage_read(int dir, unsigned controllers, struct cgroup_usage *usage);
+void cgroup_v2_usage_read(int dir, unsigned controllers, enum cgroup_reading reading,
+                          struct cgroup_usage *usage);
 int cgroup_v2_enable(int dir, unsigned controllers, struct failure *f);
 
 /* Length of a quota's period. The share is exact over each of them: a burst never lasts longer. */

@@ -7,10 +7,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static int memory_limit_set(int dir, uint64_t bytes, struct failure *f) {
+static int memory_limit_set(int dir, uint64_t bytes, enum cgroup_age age, struct failure *f) {
     /* The limit with swap may never be the lower one, so the order depends on the direction. */
     static const char *const files[] = {"memory.limit_in_bytes", "memory.memsw.limit_in_bytes"};
-    bool raise = bytes > text_read_number(dir, files[0]);
+    bool raise = age == GROUP_HAS_LIMITS && bytes > text_read_number(dir, files[0]);
     for (int i = 0; i < 2; i++) {
         const char *file = files[raise ? 1 - i : i];
         bool swap = file == files[1];
@@ -37,9 +37,9 @@ static int cpu_limit_set(int dir, uint64_t thousandths, struct failure *f) {
 }
 
 int cgroup_v1_limits_set(int dir, unsigned controllers, const struct cgroup_limits *limits,
-                         struct failure *f) {
+                         enum cgroup_age age, struct failure *f) {
     if ((controllers & CGROUP_MEMORY) &&
-        (memory_limit_set(dir, limits->memory_bytes, f) < 0 || swappiness_clear(dir, f) < 0))
+        (memory_limit_set(dir, limits->memory_bytes, age, f) < 0 || swappiness_clear(dir, f) < 0))
         return -1;
     if ((controllers & CGROUP_CPU) && cpu_limit_set(dir, limits->cpu_thousandths, f) < 0) return -1;
     if ((controllers & CGROUP_PIDS) &&
@@ -58,13 +58,15 @@ int cgroup_v1_watch_oom(int dir) {
     return event;
 }
 
-void cgroup_v1_usage_read(int dir, unsigned controllers, struct cgroup_usage *usage) {
+void cgroup_v1_usage_read(int dir, unsigned controllers, enum cgroup_reading reading,
+                          struct cgroup_usage *usage) {
+    bool now = reading == USAGE_NOW;
     if (controllers & CGROUP_MEMORY) {
-        usage->memory_bytes = text_read_number(dir, "memory.usage_in_bytes");
+        if (now) usage->memory_bytes = text_read_number(dir, "memory.usage_in_bytes");
         usage->memory_peak_bytes = text_read_number(dir, "memory.max_usage_in_bytes");
         usage->oom_kills = text_read_field(dir, "memory.oom_control", "oom_kill");
     }
-    if (controllers & CGROUP_PIDS) usage->pids = text_read_number(dir, "pids.current");
+    if (now && (controllers & CGROUP_PIDS)) usage->pids = text_read_number(dir, "pids.current");
     if (controllers & CGROUP_CPUACCT) {
         /* A v2 tree knows it, too, but not of a clone. */
         uint64_t us = text_read_number(dir, "cpuacct.usage") / 1000;

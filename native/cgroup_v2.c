@@ -26,7 +26,8 @@ int cgroup_v2_limits_set(int dir, unsigned controllers, const struct cgroup_limi
     return 0;
 }
 
-void cgroup_v2_usage_read(int dir, unsigned controllers, struct cgroup_usage *usage) {
+void cgroup_v2_usage_read(int dir, unsigned controllers, enum cgroup_reading reading,
+                          struct cgroup_usage *usage) {
     uint64_t us = text_read_field(dir, "cpu.stat", "usage_usec");
     if (us > usage->cpu_us) usage->cpu_us = us;
     if (controllers & CGROUP_MEMORY) {
@@ -35,7 +36,8 @@ void cgroup_v2_usage_read(int dir, unsigned controllers, struct cgroup_usage *us
         usage->memory_peak_bytes = peak > 0 ? peak : usage->memory_bytes;
         usage->oom_kills = text_read_field(dir, "memory.events", "oom_kill");
     }
-    if (controllers & CGROUP_PIDS) usage->pids = text_read_number(dir, "pids.current");
+    if (reading == USAGE_NOW && (controllers & CGROUP_PIDS))
+        usage->pids = text_read_number(dir, "pids.current");
 }
 
 int cgroup_v2_enable(int dir, unsigned controllers, struct failure *f) {

@@ -31,7 +31,9 @@ static void flush(struct warden *w) {
         c->out_sent += (size_t)count;
     }
     if (c->out_sent == c->out.used) c->out.used = c->out_sent = 0;
-    loop_change(w->loop, &c->stream, EPOLLIN | (c->out.used > 0 ? (uint32_t)EPOLLOUT : 0));
+    bool is_full = c->out.used > 0;
+    if (is_full != c->is_full) loop_change(w->loop, &c->stream, EPOLLIN | (is_full ? (uint32_t)EPOLLOUT : 0));
+    c->is_full = is_full;
 }
 
 /* A request starts with the number that its reply repeats. */

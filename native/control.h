@@ -14,7 +14,8 @@ struct control {
     size_t in_used;
     struct writer out;
     size_t out_sent;
-    bool closed; /* the peer is gone, or broke the protocol */
+    bool is_full; /* the stream takes no more for now, and is watched for that */
+    bool closed;  /* the peer is gone, or broke the protocol */
 };
 
 /* Makes both sockets; tsfnd's ends are returned in theirs[0] (stream) and theirs[1] (lane). */

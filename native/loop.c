@@ -22,11 +22,15 @@ int loop_change(int loop, struct watch *watch, uint32_t events) {
     return epoll_ctl(loop, EPOLL_CTL_MOD, watch->fd, &event);
 }
 
+void loop_ignore(int loop, const struct watch *watch) {
+    epoll_ctl(loop, EPOLL_CTL_DEL, watch->fd, NULL);
+}
+
 void loop_unwatch(int loop, struct watch *watch) {
     if (watch->fd < 0) return;
     /* A child that was forked meanwhile may share the descriptor, and then closing it would not end the
      * watch. */
-    epoll_ctl(loop, EPOLL_CTL_DEL, watch->fd, NULL);
+    loop_ignore(loop, watch);
     fd_close(&watch->fd);
 }
 

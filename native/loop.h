@@ -18,6 +18,8 @@ struct watch {
 int loop_open(struct failure *f);
 int loop_watch(int loop, struct watch *watch, uint32_t events, struct failure *f);
 int loop_change(int loop, struct watch *watch, uint32_t events);
+/* Its descriptor stays open. */
+void loop_ignore(int loop, const struct watch *watch);
 /* Closes the descriptor, too. */
 void loop_unwatch(int loop, struct watch *watch);
 /* Waits at most timeout_ms (-1: for ever) and handles one event. */

@@ -43,6 +43,8 @@ static void follow(struct warden *w, struct sandbox *s, const struct report *rep
         give_up(w, s, &report->failure);
     else if (contain_hold(maker, s->making.talk.fd, &uids, &s->ns, &f) < 0)
         give_up(w, s, &f);
+    else
+        loop_ignore(w->loop, &s->making.talk); /* what else it tells is read when it is reaped */
 }
 
 /* False at its end, and when there is nothing to read. */

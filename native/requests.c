@@ -252,7 +252,7 @@ static int handle_limits(struct warden *w, struct owed owed, struct reader *body
 static void reply_usage(struct warden *w, struct owed owed, const struct sandbox *s) {
     struct cgroup_usage usage;
     cleanup_writer struct writer reply = {0};
-    cgroup_usage_read(&w->containment.cgroups, s->spec.id, &usage);
+    cgroup_usage_read(&w->containment.cgroups, s->spec.id, USAGE_NOW, &usage);
     write_u64(&reply, usage.cpu_us);
     write_u64(&reply, usage.memory_bytes);
     write_u64(&reply, usage.memory_peak_bytes);

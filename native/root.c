@@ -35,15 +35,14 @@ static const struct seed {
 /* Inodes that the seeds and the overlay's own bookkeeping take; a sandbox's limit counts what comes after. */
 #define SEED_INODES 16
 
-static int seed(int tmpfs, const struct root_plan *plan, struct failure *f) {
+static int plant(int tmpfs, const struct root_plan *plan, struct failure *f) {
     for (unsigned i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
         const struct seed *s = &seeds[i];
         uid_t owner = s->owner == OWNER_FUNCTION ? plan->function_uid
                       : s->owner == OWNER_ROOT   ? plan->root_uid
                                                  : 0;
-        if (mkdirat(tmpfs, s->path, 0700) < 0 ||
-            fchownat(tmpfs, s->path, owner, owner, AT_SYMLINK_NOFOLLOW) < 0 ||
-            fchmodat(tmpfs, s->path, s->mode, 0) < 0)
+        if (mkdirat(tmpfs, s->path, s->mode) < 0 ||
+            (owner != 0 && fchownat(tmpfs, s->path, owner, owner, AT_SYMLINK_NOFOLLOW) < 0))
             return fail(f, "seed the root", "%s", s->path);
         if (!s->opaque) continue;
         cleanup_fd int dir = openat(tmpfs, s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -51,6 +50,14 @@ static int seed(int tmpfs, const struct root_plan *plan, struct failure *f) {
             return fail(f, "seed the root", "%s opaque", s->path);
     }
     return 0;
+}
+
+/* Their modes are as they say, whatever the warden's own files get. */
+static int seed(int tmpfs, const struct root_plan *plan, struct failure *f) {
+    mode_t before = umask(0);
+    int result = plant(tmpfs, plan, f);
+    umask(before);
+    return result;
 }
 
 static int set_number(int fs, const char *key, uint64_t value) {

@@ -194,7 +194,7 @@ void sandbox_kill(struct warden *w, struct sandbox *s) {
 static void send_exited(struct warden *w, const struct sandbox *s) {
     struct cgroup_usage usage;
     cleanup_writer struct writer body = {0};
-    cgroup_usage_read(&w->containment.cgroups, s->spec.id, &usage);
+    cgroup_usage_read(&w->containment.cgroups, s->spec.id, USAGE_LASTING, &usage);
     write_string(&body, s->spec.id);
     write_u32(&body, (uint32_t)s->pid);
     write_u8(&body, s->end.si_code != CLD_EXITED);

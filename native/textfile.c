@@ -38,9 +38,14 @@ int text_read(int dir, const char *path, char *text, size_t size) {
     return 0;
 }
 
+/* A number comes whole. */
 uint64_t text_read_number(int dir, const char *path) {
     char text[64];
-    return text_read(dir, path, text, sizeof text) < 0 ? 0 : strtoull(text, NULL, 10);
+    cleanup_fd int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+    ssize_t count = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (count < 0) return 0;
+    text[count] = '\0';
+    return strtoull(text, NULL, 10);
 }
 
 uint64_t text_read_field(int dir, const char *path, const char *key) {
