@@ -47,7 +47,8 @@ export type ZygoteRole = "function" | "runtime";
 export function zygoteProgramFor(version: FunctionVersion, role: ZygoteRole): Program {
   const { argv, env, cwd } = programFor(version);
   const [node = "", ...rest] = argv.slice(0, -1);
-  const flags = ["--v8-pool-size=1", "--single-threaded"];
+  // The reducer's timer is set in the zygote: once it is due there, every clone would begin with a full collection.
+  const flags = ["--v8-pool-size=1", "--single-threaded", "--no-memory-reducer"];
   return {
     argv: [node, ...flags, ...rest, "/opt/tsfn/zygote.mjs", role],
     env: { ...env, LD_PRELOAD: "/opt/tsfn/libtsfn.so" },
