@@ -1,11 +1,11 @@
 // The instances of one version: which has room, when to start more, when to let go. policy.ts says how many, budget.ts
 // when the machine allows it, launch.ts how; the waiting line and its callers are pool.ts's.
 
-import { asTsfnError, TsfnError } from "../errors.ts";
+import { asTsfnError, type TsfnError } from "../errors.ts";
 import type { InvocationReport, Returned } from "../instance/index.ts";
 import { now } from "../trace.ts";
 import type { Budget, BudgetMember } from "./budget.ts";
-import { CrashLoop } from "./crash-loop.ts";
+import { CrashLoop, endedUnasked } from "./crash-loop.ts";
 import type { Demand } from "./demand.ts";
 import { afterInvocation, afterStart, type Estimates, forScaling } from "./estimates.ts";
 import { type SlotsView, viewOf } from "./fleet-view.ts";
@@ -116,7 +116,7 @@ export class Fleet {
         this.#parts.budget.force(this.#member);
         void this.#launch();
       }
-      const failure = await Promise.race(this.#launches);
+      const failure = (await Promise.race(this.#launches)) ?? this.#crashLoop.refusal();
       if (failure !== null) throw failure;
     }
   }
@@ -224,7 +224,7 @@ export class Fleet {
     if (slot.phase === "leaving") return;
     this.#leaving(slot);
     if (!slot.used && now() - slot.startedAtMs < maxBackoffMs) {
-      this.#crashed(slot, new TsfnError("FUNCTION_CRASHED", `${slot.id} ended before anything was asked of it`));
+      this.#crashed(slot, endedUnasked(this.#parts.version));
     }
     this.reconsider();
   }
