@@ -143,7 +143,12 @@ class LinuxSandbox implements Sandbox {
   }
 }
 
-const signalNames = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+/** Some numbers have two names; the first is the usual one. */
+const signalNames = new Map(
+  Object.entries(constants.signals)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
 
 function reportOf({ bySignal, status, oomKills, cpuUs, memoryPeakBytes }: Exit): ExitReport {
   return {
