@@ -8,6 +8,7 @@ import { runForkHooks } from "./fork-hooks.ts";
 import type { Handler } from "./handlers/index.ts";
 import type { LayerWatch } from "./layer-watch.ts";
 import { loadHandler } from "./loader.ts";
+import { whileLoading } from "./loading.ts";
 import { describeMachine } from "./machine.ts";
 import { installSecrets } from "./secrets.ts";
 import { Session } from "./session.ts";
@@ -66,7 +67,11 @@ export function standBy(parts: CloneParts): StandBy {
     const startedAtMs = performance.now();
     const loadAll = async () => {
       const env = installSecrets(init, layer);
-      ready(await loadHandler(init), env, performance.now() - startedAtMs);
+      // Not what a module can wait for.
+      wire.unref();
+      const loaded = await whileLoading(() => loadHandler(init), { init, tell });
+      wire.ref();
+      ready(loaded, env, performance.now() - startedAtMs);
     };
     loadAll().catch(fail);
   }
@@ -77,7 +82,12 @@ export function standBy(parts: CloneParts): StandBy {
   }
 
   function fail(thrown: unknown): void {
-    writer.send(toDaemon.loadFailed, 0, encode(failureOf(thrown)));
+    tell(thrown);
     writer.whenFlushed(() => exit(1));
+  }
+
+  function tell(thrown: unknown): void {
+    writer.send(toDaemon.loadFailed, 0, encode(failureOf(thrown)));
+    writer.flush();
   }
 }

@@ -35,7 +35,7 @@ export function watchLeftovers(isBusy: () => boolean): () => Promise<readonly st
   const openBefore = openFiles();
   const threadsBefore = threads().length;
   const look = () => {
-    const found = [...activeSince(activeBefore), ...lasting()];
+    const found = [...busyWith(activeBefore), ...lasting()];
     return found.length === 0 && isBusy() ? [threadPoolWork] : found;
   };
   const lasting = () => [
@@ -55,8 +55,10 @@ export function watchLeftovers(isBusy: () => boolean): () => Promise<readonly st
   };
 }
 
-function activeSince(before: readonly string[]): string[] {
-  return withoutOnce(process.getActiveResourcesInfo(), before).map((name) => resources.get(name) ?? `an open ${name}`);
+/** What keeps the event loop alive and did not `before`, as Node names those; in words. */
+export function busyWith(before: readonly string[]): string[] {
+  const names = withoutOnce(process.getActiveResourcesInfo(), before);
+  return [...new Set(names.map((name) => resources.get(name) ?? `an open ${name}`))];
 }
 
 /** Each of `taken` is taken out once. Node itself has a stream on its stderr, for one. */

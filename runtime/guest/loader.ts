@@ -1,4 +1,5 @@
-// Imports the function's module and finds out how it wants to be called (handlers/).
+// Imports the function's module and finds out how it wants to be called (handlers/). What may go wrong
+// besides an error that it throws is loading.ts.
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -9,6 +9,7 @@ import { noLayer, watchLayer } from "./layer-watch.ts";
 import { installLightRequest } from "./light-request.ts";
 import { installLightResponse } from "./light-response.ts";
 import { loadHandler } from "./loader.ts";
+import { whileLoading } from "./loading.ts";
 import { describeMachine } from "./machine.ts";
 import { captureOutput, Printer } from "./output.ts";
 import { installSecrets } from "./secrets.ts";
@@ -52,16 +53,27 @@ async function start(init: Init): Promise<void> {
     const loadMs = performance.now() - startedAtMs;
     writer.send(toDaemon.ready, 0, encode({ handler: handler.shape, loadMs, unforkable: [] }));
   } catch (thrown) {
-    writer.send(toDaemon.loadFailed, 0, encode(failureOf(thrown)));
+    tell(thrown);
     writer.whenFlushed(() => exit(1));
   }
 }
 
-function load(init: Init, env: Init["env"]): Promise<Handler> {
-  if (init.runtime !== "provided") return loadHandler(init);
+function tell(thrown: unknown): void {
+  writer.send(toDaemon.loadFailed, 0, encode(failureOf(thrown)));
+  writer.flush();
+}
+
+async function load(init: Init, env: Init["env"]): Promise<Handler> {
+  if (init.runtime !== "provided") {
+    // Not what a module can wait for.
+    wire.unref();
+    const handler = await whileLoading(() => loadHandler(init), { init, tell });
+    wire.ref();
+    return handler;
+  }
   // A swap of the root would leave the program in the old one, with files open.
   layer.keep();
-  return startBootstrap({
+  return await startBootstrap({
     init,
     env,
     onEnd(exitCode, words) {

@@ -13,6 +13,7 @@ import { watchLeftovers } from "./leftovers.ts";
 import { installLightRequest } from "./light-request.ts";
 import { installLightResponse } from "./light-response.ts";
 import { loadHandler } from "./loader.ts";
+import { whileLoading } from "./loading.ts";
 import { describeMachine } from "./machine.ts";
 import { loadNative } from "./native.ts";
 import { captureOutput, Printer } from "./output.ts";
@@ -29,9 +30,15 @@ const outside = new Printer(writer, 0);
 const { setImmediate, performance } = globalThis;
 
 await main().catch((thrown: unknown) => {
-  writer.send(toDaemon.loadFailed, 0, encode(failureOf(thrown)));
+  tell(thrown);
   writer.whenFlushed(() => exit(1));
 });
+
+function tell(thrown: unknown): void {
+  outside.end();
+  writer.send(toDaemon.loadFailed, 0, encode(failureOf(thrown)));
+  writer.flush();
+}
 
 async function main(): Promise<void> {
   const loadsFunction = process.argv.pop() === "function";
@@ -50,9 +57,12 @@ async function main(): Promise<void> {
   layer.renew();
   const leftovers = watchLeftovers(native.isBusy);
   const startedAtMs = performance.now();
-  const handler = loadsFunction ? await loadHandler(init, importCompiled) : null;
-  const loadMs = performance.now() - startedAtMs;
-  const unforkable = [...(await leftovers()), ...(layer.isDirty() ? ["files it wrote"] : [])];
+  const load = async () => {
+    const handler = loadsFunction ? await loadHandler(init, importCompiled) : null;
+    const loadMs = performance.now() - startedAtMs;
+    return { handler, loadMs, unforkable: [...(await leftovers()), ...(layer.isDirty() ? ["files it wrote"] : [])] };
+  };
+  const { handler, loadMs, unforkable } = await whileLoading(load, { init, tell });
   outside.end();
   writer.send(toDaemon.ready, 0, encode({ handler: handler?.shape ?? "fetch", loadMs, unforkable }));
   writer.flush();

@@ -6,12 +6,18 @@ import type { ExitReport } from "../sandbox/index.ts";
 
 /** What a process's stderr says when V8's heap is full: the first is Node's wording, the second V8's own. */
 const heapExhausted = /heap out of memory|Allocation failed/;
-/** Lines of Node's report of an uncaught error that do not tell what the error is. */
-const reportFiller = /^(\s|\}|Node\.js v|$)/;
-/** V8 ends the process itself when its heap is full; the signal depends on the build. */
-const abortSignals: ReadonlySet<string | null> = new Set(["SIGABRT", "SIGTRAP", "SIGILL"]);
+/** Lines of Node's report of an uncaught error or of an abort that do not tell what it is. */
+const reportFiller = /^(\s|\}|Node\.js v|\d+: |-----|$)/;
+/**
+ * V8 ends the process itself when its heap is full; the signal depends on the build. The first process of a pid namespace
+ * ignores SIGABRT, so abort(3) ends it with an instruction that it may not execute.
+ */
+const abortSignals: ReadonlySet<string | null> = new Set(["SIGABRT", "SIGTRAP", "SIGILL", "SIGSEGV"]);
 /** SIGABRT as a shell reports it. */
 const abortExitCode = 134;
+
+/** For a guest to say itself that loading takes too long, and what keeps it; then its silence is the answer. */
+export const loadGraceMs = 500;
 
 /** What a process's stderr lets one know about its end. */
 export class LastWords {
@@ -44,6 +50,13 @@ export function exitWhileLoading(reason: TsfnError, exit: ExitReport, lastWords:
   const message = `${reason.message} while loading${words}`;
   // Nobody but an operator or the kernel sends SIGKILL, so the function is not to blame.
   return new TsfnError(exit.signal === "SIGKILL" ? "STARTUP_FAILED" : "LOAD_FAILED", message, reason.fields);
+}
+
+/** For one that did not even say what keeps it: nothing runs in it any more but one piece of code. */
+export function silentWhileLoading({ function: name, number }: FunctionVersion, timeoutMs: number): TsfnError {
+  const what = `Loading ${name}@${number} did not finish within ${timeoutMs} ms`;
+  const message = `${what}: its code does not let go of the thread, or the machine is far too busy`;
+  return new TsfnError("LOAD_FAILED", message, { function: name, version: number });
 }
 
 /** `exited with code 1`, `was ended by SIGSEGV`. */

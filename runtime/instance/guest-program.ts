@@ -63,8 +63,15 @@ export function zygoteSandboxFor(version: FunctionVersion, id: string, layers: r
   return { ...spec, kind: "zygote", limits: { ...limits, memoryBytes, cpus: 1, pids: Math.max(limits.pids, 64) } };
 }
 
-/** @param secrets those that the manifest names, with their values */
-export function initFor(version: FunctionVersion, id: string, secrets: Init["secrets"]): Init {
+/** What the process of a version is told besides that. */
+export interface InitOptions {
+  readonly id: string;
+  /** Those that the manifest names, with their values. */
+  readonly secrets: Init["secrets"];
+  readonly loadTimeoutMs: number;
+}
+
+export function initFor(version: FunctionVersion, { id, secrets, loadTimeoutMs }: InitOptions): Init {
   const { manifest } = version;
   const { memoryBytes, cpus, timeoutMs } = manifest.limits;
   return {
@@ -88,6 +95,7 @@ export function initFor(version: FunctionVersion, id: string, secrets: Init["sec
       K_REVISION: `${version.function}-${version.number}`,
     },
     secrets,
+    loadTimeoutMs,
     concurrency: manifest.concurrency,
     cpus,
     memoryBytes,
@@ -95,8 +103,8 @@ export function initFor(version: FunctionVersion, id: string, secrets: Init["sec
 }
 
 /** What is the same for all clones of a zygote; each gets an Init of its own. */
-export function zygoteInit(version: FunctionVersion, id: string, role: ZygoteRole): Init {
-  const init = initFor(version, id, {});
+export function zygoteInit(version: FunctionVersion, role: ZygoteRole, options: Omit<InitOptions, "secrets">): Init {
+  const init = initFor(version, { ...options, secrets: {} });
   if (role === "runtime") return { ...init, function: "", entry: "", env: basicEnv };
   const { [instanceIdVariable]: _, ...env } = init.env;
   return { ...init, env };

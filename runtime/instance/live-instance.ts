@@ -7,7 +7,7 @@ import type { Answer, Invocation } from "../invocation.ts";
 import type { ExitReport, Sandbox, SandboxProcess } from "../sandbox/index.ts";
 import type { Failure, Init, ProtocolError, Ready } from "../wire/index.ts";
 import type { Exchange } from "./exchange.ts";
-import { exitError, exitWhileLoading } from "./exit-reason.ts";
+import { exitError, exitWhileLoading, loadGraceMs, silentWhileLoading } from "./exit-reason.ts";
 import { callError, loadError } from "./failure-errors.ts";
 import { Flights } from "./flights.ts";
 import { GuestPeer } from "./guest-peer.ts";
@@ -112,8 +112,8 @@ export class LiveInstance implements Instance {
 
   /** Once, first; `init` is null for a clone that has the function. @throws LOAD_FAILED, STARTUP_FAILED, FUNCTION_OOM */
   async load(init: Init | null, timeoutMs: number): Promise<Ready> {
-    const late = this.#error("STARTUP_FAILED", `Loading ${this.#what} did not finish within ${timeoutMs} ms`);
-    const timer = setTimeout(() => this.#loaded.reject(late), timeoutMs);
+    const late = silentWhileLoading(this.version, timeoutMs);
+    const timer = setTimeout(() => this.#loaded.reject(late), timeoutMs + loadGraceMs);
     this.#peer.begin(init ?? this.id);
     try {
       const ready = await this.#loaded.promise;

@@ -54,7 +54,11 @@ async function execInstance(
     throw thrown;
   }
   const instance = instanceOf(options, { sandbox, process, startedAtMs });
-  const loadMs = await load(instance, options, initFor(version, id, secrets));
+  const loadMs = await load(
+    instance,
+    options,
+    initFor(version, { id, secrets, loadTimeoutMs: options.startTimeoutMs }),
+  );
   const report = { mode: "none", sandboxMs: processAtMs - startedAtMs, ...split(now() - processAtMs, loadMs) } as const;
   return { instance, report: { ...report, spans: null } };
 }
@@ -65,14 +69,17 @@ async function adoptFork(
   fork: Fork,
   secrets: Init["secrets"],
 ): Promise<StartedInstance> {
-  const { version, id } = options;
+  const { version, id, startTimeoutMs: loadTimeoutMs } = options;
   const { mode, sandbox, process } = fork;
   const sandboxMs = fork.askedAtMs - startedAtMs;
   const observer = tellingOfFirst(options.observer, () => fork.served());
   const instance = instanceOf({ ...options, observer }, { sandbox, process, startedAtMs });
   let loadMs = 0;
   if (fork.isProven) instance.trust();
-  else loadMs = await load(instance, options, mode === "function" ? null : initFor(version, id, secrets));
+  else {
+    const init = mode === "function" ? null : initFor(version, { id, secrets, loadTimeoutMs });
+    loadMs = await load(instance, options, init);
+  }
   fork.proven();
   const report = { mode, sandboxMs, ...split(now() - startedAtMs - sandboxMs, loadMs), spans: process.spans };
   return { instance, report };

@@ -39,7 +39,7 @@ export async function startZygote(options: ZygoteOptions): Promise<ZygoteProcess
   const destroy = () => cloneless().then(() => sandbox.destroy());
   const instance = new LiveInstance({ version, id, sandbox, process, observer, startedAtMs, destroy });
   try {
-    const ready = await instance.load(zygoteInit(version, id, role), startTimeoutMs);
+    const ready = await instance.load(zygoteInit(version, role, { id, loadTimeoutMs: startTimeoutMs }), startTimeoutMs);
     return { sandbox, ready, ended: process.exited, kill: () => instance.kill() };
   } catch (thrown) {
     await instance.kill();

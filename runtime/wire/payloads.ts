@@ -34,6 +34,7 @@ export const decodeInit = (payload: Buffer): Init => {
     handler: fields.oneOf("handler", ["auto", ...handlerShapes]),
     env: fields.stringRecord("env"),
     secrets: fields.stringRecord("secrets"),
+    loadTimeoutMs: fields.number("loadTimeoutMs", 1, Number.MAX_SAFE_INTEGER),
     concurrency: fields.integer("concurrency", 1, 1_000_000),
     cpus: fields.number("cpus", 0, 1_000_000),
     memoryBytes: fields.integer("memoryBytes", 0, Number.MAX_SAFE_INTEGER),

@@ -237,6 +237,7 @@ async function startGuest(t: ExecutionContext, source: string) {
       handler: "auto",
       env: {},
       secrets: {},
+      loadTimeoutMs: 10_000,
       concurrency: 1,
       cpus: 1,
       memoryBytes: 128 * 2 ** 20,

@@ -2,7 +2,14 @@
 
 import test, { type ExecutionContext } from "ava";
 import { TsfnError } from "../../runtime/errors.ts";
-import { attemptStart, type ManifestChanges, startFunction, type Told, textOf } from "../support/live-function.ts";
+import {
+  attemptStart,
+  type ManifestChanges,
+  startFunction,
+  type Told,
+  textOf,
+  until,
+} from "../support/live-function.ts";
 
 test("a start reports what it spent, and the instance is ready and idle", async (t) => {
   const { instance, started } = await startFunction(t, `export default { fetch: () => new Response("x") };`);
@@ -50,7 +57,7 @@ const refused: Readonly<Record<string, readonly [string, RegExp]>> = {
   "an exit": ["process.exit(3);", /exited with code 3 while loading/],
   "an uncaught error": [
     `setTimeout(() => { throw new Error("too early"); }); await new Promise((r) => setTimeout(r, 60_000));`,
-    /exited with code 1 while loading; its last words: Error: too early/,
+    /^Loading test@3 failed: Error: too early$/,
   ],
   "a crash": [
     `process.kill(process.pid, "SIGSEGV"); await new Promise(() => {});`,
@@ -66,10 +73,46 @@ for (const [what, [source, message]] of Object.entries(refused)) {
   });
 }
 
-test("a module that never finishes loading is STARTUP_FAILED after the time for it", async (t) => {
+test("a module that never lets go of the thread is LOAD_FAILED after the time for it", async (t) => {
   const error = await failedStart(t, "for (;;);", emptyTold(), {}, 500);
-  t.is(error.code, "STARTUP_FAILED");
-  t.regex(error.message, /did not finish within 500 ms/);
+  t.is(error.code, "LOAD_FAILED");
+  t.regex(error.message, /did not finish within 500 ms: its code does not let go of the thread/);
+});
+
+test("a module that waits too long is LOAD_FAILED after the time for it, with what keeps it", async (t) => {
+  const error = await failedStart(t, "await new Promise((r) => setTimeout(r, 60_000));", emptyTold(), {}, 500);
+  t.is(error.code, "LOAD_FAILED");
+  t.regex(error.message, /did not finish within 500 ms; what keeps it: a running timer$/);
+});
+
+test("an await that nothing can settle is LOAD_FAILED at once, whatever the time for loading", async (t) => {
+  const error = await failedStart(t, "setTimeout(() => {}, 60_000).unref();\nawait new Promise(() => {});");
+  t.is(error.code, "LOAD_FAILED");
+  t.regex(error.message, /a top-level await never settles/);
+});
+
+test("what the function's own listeners take care of is no failure", async (t) => {
+  const { call } = await startFunction(
+    t,
+    `let heard = "";
+     process.on("uncaughtException", ({ message }) => { heard += message; });
+     process.on("unhandledRejection", ({ message }) => { heard += message; });
+     Promise.reject(new Error("rejected "));
+     setImmediate(() => { throw new Error("thrown"); });
+     export const GET = () => new Response(heard);`,
+  );
+  t.is(await textOf(await call()), "rejected thrown");
+});
+
+test("an uncaught error after loading is a crash", async (t) => {
+  const live = await startFunction(
+    t,
+    `setTimeout(() => { throw new Error("later"); }, 100); export const GET = () => new Response();`,
+  );
+  await until(() => live.events.includes("gone"));
+  t.deepEqual(live.events, ["unusable", "gone"]);
+  t.true(live.lines.some(({ stream, msg }) => stream === "stderr" && msg.startsWith("Error: later")));
+  t.true(live.lines.some(({ stream, msg }) => stream === "platform" && msg.endsWith("exited with code 1")));
 });
 
 test("a module that fills its heap while loading is FUNCTION_OOM", async (t) => {

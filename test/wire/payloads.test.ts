@@ -25,6 +25,7 @@ const init: Init = {
   handler: "auto",
   env: { A: "1", constructor: "c", toString: "t" },
   secrets: {},
+  loadTimeoutMs: 10_000,
   concurrency: 1,
   cpus: 0.5,
   memoryBytes: 5_000_000_000,
