@@ -2,6 +2,7 @@
 // one of Node's own, which costs more than all else that the guest does for a call, most of it for its signal. Everything
 // that a function can see is the same (test/guest/light-request.test.ts).
 
+import { markAsUncloneable } from "node:worker_threads";
 import { pairsOf } from "./handlers/index.ts";
 import { ownOf, replaceClass, teachPrototype } from "./native-prototype.ts";
 
@@ -31,6 +32,7 @@ class LightRequest {
 
   constructor(source: RequestSource) {
     this.#source = source;
+    markAsUncloneable(this);
   }
 
   static isLight(value: unknown): value is LightRequest {
@@ -41,9 +43,14 @@ class LightRequest {
     return LightRequest.isLight(value) ? value.#whole() : value;
   }
 
-  /** As what is made of it, or sent, needs it: signal and headers as they are now. It takes the body along. */
-  static handOver(value: unknown): unknown {
-    return LightRequest.isLight(value) ? value.#copy(value.#whole()) : value;
+  /**
+   * As what is made of it, or sent, needs it: signal and headers as they are now. It takes the body along, unless there is
+   * another instead.
+   */
+  static handOver(value: unknown, init: unknown): unknown {
+    if (!LightRequest.isLight(value)) return value;
+    const isWithout = typeof init === "object" && init !== null && "body" in init && (init.body ?? null) !== null;
+    return value.#copy(isWithout ? new NativeRequest(value.url, { method: value.method }) : value.#whole());
   }
 
   get method(): string {
@@ -97,12 +104,15 @@ export function installLightRequest(): void {
   const own = ownOf(LightRequest, NativeRequest);
   teachPrototype(NativeRequest.prototype, { wholeOf, isLight, own });
   replaceClass("Request", NativeRequest, KnownRequest);
-  const fetch = async (input: unknown, init?: RequestInit) => await nativeFetch(handOver(input) as Request, init);
+  async function fetch(input: unknown, init: RequestInit | undefined = undefined): Promise<Response> {
+    return await nativeFetch(handOver(input, init) as Request, init);
+  }
   Object.defineProperty(globalThis, "fetch", { value: fetch, writable: true, configurable: true, enumerable: true });
 }
 
-function KnownRequest(this: unknown, ...args: unknown[]): object {
+// V8 says this name in messages.
+const KnownRequest = function Request(this: unknown, ...args: unknown[]): object {
   if (new.target === undefined) throw new TypeError("Class constructor Request cannot be invoked without 'new'");
-  if (args.length > 0) args[0] = handOver(args[0]);
+  if (args.length > 0) args[0] = handOver(args[0], args[1]);
   return Reflect.construct(NativeRequest, args, new.target === KnownRequest ? NativeRequest : new.target);
-}
+};

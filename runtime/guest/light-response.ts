@@ -2,6 +2,7 @@
 // until somebody reads or copies it; then it becomes one of Node's own. One of Node's costs more than all else that the guest
 // does for a call. Everything that a function can see is the same (test/guest/light-response.test.ts).
 
+import { markAsUncloneable } from "node:worker_threads";
 import { ownOf, replaceClass, teachPrototype } from "./native-prototype.ts";
 
 type Body = ConstructorParameters<typeof Response>[0];
@@ -34,6 +35,7 @@ class LightResponse {
     this.#status = status;
     this.#headers = headers;
     this.#type = type;
+    markAsUncloneable(this);
   }
 
   static isLight(value: unknown): value is LightResponse {
@@ -83,8 +85,8 @@ function light(body: Body, init: ResponseInit | undefined, type: string): LightR
   if (typeof body !== "string" && body !== null && body !== undefined) return null;
   if (init === undefined) return new LightResponse(body ?? null, 200, null, type);
   if (typeof init !== "object" || init === null) return null;
-  const { status = 200, statusText, headers } = init;
-  if (!Number.isInteger(status) || status < 200 || status > 599 || (statusText ?? "") !== "") return null;
+  const { headers, status = 200, statusText = "" } = init;
+  if (!Number.isInteger(status) || status < 200 || status > 599 || statusText !== "") return null;
   if (typeof body === "string" && (status === 204 || status === 205 || status === 304)) return null;
   if (headers === undefined) return new LightResponse(body ?? null, status, null, type);
   const own = headersOf(headers);
@@ -108,6 +110,7 @@ export function installLightResponse(): void {
   teachPrototype(NativeResponse.prototype, { wholeOf, isLight, own });
   replaceClass("Response", NativeResponse, KnownResponse);
   Object.defineProperty(KnownResponse, "json", { value: json, writable: true, configurable: true, enumerable: true });
+  Object.defineProperty(json, "length", { value: 1, configurable: true });
 }
 
 /** What the function returned, if it is still as light as it was made; null for everything else. */
@@ -115,16 +118,18 @@ export function lightAnswerOf(value: unknown): LightAnswer | null {
   return answerOf(value);
 }
 
-function KnownResponse(this: unknown, ...args: [Body?, ResponseInit?]): object {
+// V8 says this name in messages.
+const KnownResponse = function Response(this: unknown, ...args: [Body?, ResponseInit?]): object {
   if (new.target === undefined) throw new TypeError("Class constructor Response cannot be invoked without 'new'");
   const isOwn = new.target === KnownResponse;
   const made = isOwn ? light(args[0], args[1], textType) : null;
   return made ?? Reflect.construct(NativeResponse, args, isOwn ? NativeResponse : new.target);
-}
+};
 
-function json(data: unknown, init?: ResponseInit): Response {
+function json(...args: [unknown, ResponseInit?]): Response {
+  const [data, init] = args;
   const text: string | undefined = JSON.stringify(data);
   const made = text === undefined ? null : light(text, init, jsonType);
   // It is one in all but the type checker's eyes.
-  return made === null ? NativeResponse.json(data, init) : (made as object as Response);
+  return made === null ? NativeResponse.json(...args) : (made as object as Response);
 }

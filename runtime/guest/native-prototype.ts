@@ -46,12 +46,9 @@ export function ownOf(light: { readonly prototype: object }, native: { readonly 
   return own;
 }
 
-/** Puts `replacement` in the global's place: its objects are Node's own, so that it shares their prototype. */
+/** Puts `replacement` in the global's place, with what Node's class has of its own: even its prototype, as of all of its objects. */
 export function replaceClass(name: string, native: { readonly prototype: object }, replacement: object): void {
-  Object.setPrototypeOf(replacement, native);
-  Object.defineProperty(replacement, "prototype", { value: native.prototype, writable: false });
-  Object.defineProperty(replacement, "name", { value: name, configurable: true });
-  Object.defineProperty(replacement, "length", { value: Reflect.get(native, "length"), configurable: true });
+  Object.defineProperties(replacement, Object.getOwnPropertyDescriptors(native));
   Object.defineProperty(native.prototype, "constructor", { value: replacement, writable: true, configurable: true });
   Object.defineProperty(globalThis, name, { value: replacement, writable: true, configurable: true });
 }

@@ -55,7 +55,7 @@ export function exitWhileLoading(reason: TsfnError, exit: ExitReport, lastWords:
 /** For one that did not even say what keeps it: nothing runs in it any more but one piece of code. */
 export function silentWhileLoading({ function: name, number }: FunctionVersion, timeoutMs: number): TsfnError {
   const what = `Loading ${name}@${number} did not finish within ${timeoutMs} ms`;
-  const message = `${what}: its code does not let go of the thread, or the machine is far too busy`;
+  const message = `${what}: its code does not let go of the thread, a hook of onFork does not settle, or the machine is far too busy`;
   return new TsfnError("LOAD_FAILED", message, { function: name, version: number });
 }
 

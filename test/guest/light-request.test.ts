@@ -61,6 +61,26 @@ const looks: Readonly<Record<string, (request: Request) => unknown>> = {
     await request.text();
     return new Request(request).bodyUsed;
   },
+  "a copy of one that was read, with another body": async (request) => {
+    await request.text();
+    const copy = new Request(request, { method: "PUT", body: "another" });
+    return [await copy.text(), [...copy.headers], copy.method, copy.url];
+  },
+  "a copy with another body leaves it its own": async (request) => {
+    const copy = new Request(request, { method: "PUT", body: "another" });
+    return [await copy.text(), request.bodyUsed, await request.text()];
+  },
+  "a copy without another body takes it along": async (request) => {
+    const copy = new Request(request, { body: null });
+    return [await copy.text(), request.bodyUsed];
+  },
+  "a copy under another URL": async (request) => {
+    const copy = new Request("http://other/", request);
+    return [await copy.text(), [...copy.headers], copy.method, copy.url, request.bodyUsed];
+  },
+  "what cannot be cloned": (request) => structuredClone(request),
+  "what it is spread into": (request) => Object.keys({ ...request }),
+  "what is put onto it": (request) => Object.keys(Object.assign(request, { params: {} })),
   "a copy of one whose headers were changed": (request) => {
     request.headers.set("x-late", "yes");
     return [[...new Request(request).headers], request.headers.get("x-late")];
@@ -133,6 +153,8 @@ test("Request can be made, extended, and not called", (t) => {
   t.is(mine.method, "PUT");
   t.is(new Request("http://h/").constructor, Request);
   t.is(Request.name, "Request");
+  t.is(Object.getPrototypeOf(Request), Function.prototype);
+  t.deepEqual([fetch.name, fetch.length], ["fetch", 1]);
   t.throws(() => Reflect.apply(Request, undefined, ["http://h/"]), { name: "TypeError" });
   t.throws(() => Reflect.construct(Request, []), { name: "TypeError" });
 });

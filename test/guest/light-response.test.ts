@@ -42,6 +42,8 @@ const made: Readonly<Record<string, (of: typeof Native) => Response>> = {
   "null as what it is made with": (R) => new R("x", null as unknown as ResponseInit),
   "a number as what it is made with": (R) => new R("x", 7 as unknown as ResponseInit),
   "a status that is a text": (R) => new R("x", { status: "201" as unknown as number }),
+  "a status text that is null": (R) => new R("x", { statusText: null as unknown as string }),
+  "JSON of nothing": (R) => Reflect.apply(R.json, R, []),
   "a status text": (R) => new R("x", { statusText: "Fine" }),
   "a header that HTTP does not know": (R) => new R("x", { headers: { "a b": "c" } }),
   "headers that are none": (R) => new R("x", { headers: 7 as unknown as Headers }),
@@ -65,6 +67,10 @@ test("what fetch and clones come to is a Response, and so is what extends it; no
   t.false(Object.create(null) instanceof Response);
   t.is(new Native("x").constructor, Response);
   t.is(Response.name, "Response");
+  t.is(Object.getPrototypeOf(Response), Function.prototype);
+  t.true(["error", "json", "redirect"].every((name) => Object.hasOwn(Response, name)));
+  t.is(Response.json.length, 1);
+  t.throws(() => structuredClone(new Response("x")), { name: "DataCloneError" });
   t.is(Object.prototype.toString.call(new Response("x")), "[object Response]");
   t.deepEqual(Object.keys(new Response("x")), []);
 });
