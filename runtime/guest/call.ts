@@ -43,6 +43,8 @@ export class Call {
   #abort: AbortController | null = null;
   #aborted: Error | null = null;
   #printer: Printer | null = null;
+  /** tsfnd takes no more frames of it. */
+  #isOver = false;
   #responseBody: ResponseBody | null = null;
   #background: Set<Promise<void>> | null = null;
 
@@ -61,12 +63,14 @@ export class Call {
   async run(): Promise<void> {
     await printing.run(this, () => this.#run());
     this.#requestBody?.fail(new Error("the invocation is over"));
+    this.#isOver = true;
     this.#printer?.end();
   }
 
   /** Of what this call prints. */
   get printer(): Printer {
-    this.#printer ??= new Printer(this.#site.writer, this.#number);
+    // What work of its still running prints belongs to none.
+    this.#printer ??= new Printer(this.#site.writer, this.#isOver ? 0 : this.#number);
     return this.#printer;
   }
 

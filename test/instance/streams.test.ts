@@ -214,6 +214,21 @@ test("ten invocations at a time get their own answers, bodies and log lines", as
   }
 });
 
+test("what a function first prints when its invocation is over is in the log without it, and harms none", async (t) => {
+  const live = await startFunction(
+    t,
+    `export default { fetch() {
+       setTimeout(() => console.log("much later"), 50);
+       return new Response("early");
+     } };`,
+  );
+  t.is(await textOf(await live.call({ requestId: "a" })), "early");
+  await until(() => live.lines.length > 0);
+  t.like(live.lines, [{ msg: "much later", stream: "stdout", requestId: undefined }]);
+  t.is(await textOf(await live.call({ requestId: "b" })), "early");
+  t.is(live.instance.state, "ready");
+});
+
 test("console levels, lines without an end, JSON lines and native writes reach the log", async (t) => {
   const live = await startFunction(
     t,
