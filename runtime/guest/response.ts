@@ -115,5 +115,6 @@ function isResponseLike(value: unknown): value is ResponseLike {
   const { status, headers, body } = value;
   if (typeof status !== "number" || typeof headers !== "object" || headers === null) return false;
   if (!(Symbol.iterator in headers)) return false;
-  return body === null || (typeof body === "object" && body !== null && "getReader" in body);
+  // Asked for, because a body may be a proxy that has it only then, as that of @whatwg-node/node-fetch.
+  return body === null || typeof Reflect.get(Object(body), "getReader") === "function";
 }

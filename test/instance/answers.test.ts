@@ -135,6 +135,22 @@ test("waitUntil keeps the invocation open after its answer, and a rejection is l
   t.true(lines.some(({ msg, requestId }) => msg.includes("waitUntil: Error: later") && requestId === "a"));
 });
 
+test("a Response of another make is sent, with a body that has its methods only when it is asked", async (t) => {
+  // As @whatwg-node/node-fetch makes them, and so GraphQL Yoga.
+  const { call } = await startFunction(
+    t,
+    handler(`
+      const { body } = new Response("of another make");
+      const get = (_, name) => (typeof body[name] === "function" ? body[name].bind(body) : body[name]);
+      return { status: 201, headers: new Map([["X-Make", "another"]]), body: new Proxy({}, { get }) };
+    `),
+  );
+  const answer = await call();
+  t.is(answer.status, 201);
+  t.deepEqual(answer.headers, ["x-make", "another"]);
+  t.is(await textOf(answer), "of another make");
+});
+
 test("what cannot be sent as a response is FUNCTION_BAD_RESPONSE, says why, and leaves the instance in use", async (t) => {
   const source = `
     const used = new Response("x"); await used.text();
