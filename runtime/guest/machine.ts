@@ -22,6 +22,11 @@ function describeCpus(count: number): void {
   const cpu: CpuInfo = { model: "tsfn", speed: 0, times: { user: 0, nice: 0, sys: 0, idle: 0, irq: 0 } };
   os.cpus = () => Array.from({ length: count }, () => ({ ...cpu, times: { ...cpu.times } }));
   os.availableParallelism = () => count;
+  Object.defineProperty(Navigator.prototype, "hardwareConcurrency", {
+    configurable: true,
+    enumerable: true,
+    get: () => count,
+  });
 }
 
 function describeMemory(bytes: number): void {

@@ -95,10 +95,10 @@ test("the environment is the manifest's and tsfn's, in env and in process.env, a
 test("node:os and process tell the limits, not the host", async (t) => {
   const source = `import os, { cpus, totalmem } from "node:os";
     ${handler(`return Response.json([cpus().length, os.availableParallelism(), totalmem(), os.freemem() < os.totalmem(),
-      process.constrainedMemory()]);`)}`;
+      process.constrainedMemory(), navigator.hardwareConcurrency]);`)}`;
   const { call } = await startFunction(t, source, { limits: { cpus: 2.5 } });
   const bytes = 256 * 2 ** 20;
-  t.deepEqual(JSON.parse(await textOf(await call())), [3, 3, bytes, true, bytes]);
+  t.deepEqual(JSON.parse(await textOf(await call())), [3, 3, bytes, true, bytes, 3]);
 });
 
 test("ctx tells the request id and the time left", async (t) => {
