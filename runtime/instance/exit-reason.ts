@@ -17,7 +17,7 @@ const abortSignals: ReadonlySet<string | null> = new Set(["SIGABRT", "SIGTRAP", 
 const abortExitCode = 134;
 
 /** For a guest to say itself that loading takes too long, and what keeps it; then its silence is the answer. */
-export const loadGraceMs = 500;
+export const loadGraceMs = 2_000;
 
 /** What a process's stderr lets one know about its end. */
 export class LastWords {
