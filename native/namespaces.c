@@ -4,7 +4,9 @@
 #include "syscalls.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* The user namespace is entered first: it brings the capabilities that the others ask for. */
 static const struct {
@@ -42,6 +44,23 @@ void namespaces_close(struct namespaces *ns) {
 void namespaces_close_but_mounts(struct namespaces *ns) {
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         if (i != NAMESPACE_MNT) fd_close(&ns->fds[i]);
+}
+
+int namespaces_set_hostname(pid_t pid, const char *hostname, struct failure *f) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/uts", pid);
+    cleanup_fd int home = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
+    cleanup_fd int away = open(path, O_RDONLY | O_CLOEXEC);
+    if (home < 0 || away < 0 || setns(away, CLONE_NEWUTS) < 0)
+        return fail(f, "visit the sandbox", "uts of %d", pid);
+    int result = sethostname(hostname, strlen(hostname));
+    int saved = errno;
+    if (setns(home, CLONE_NEWUTS) < 0) {
+        perror("warden: cannot come back from a sandbox");
+        _exit(1);
+    }
+    errno = saved;
+    return result < 0 ? fail(f, "set hostname", "%s", hostname) : 0;
 }
 
 static int enter(const int *fds, int i, struct failure *f) {

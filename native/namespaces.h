@@ -27,6 +27,8 @@ void namespaces_close(struct namespaces *ns);
 /* All but the mount namespace, which the warden itself visits (root_swap). */
 void namespaces_close_but_mounts(struct namespaces *ns);
 #define NAMESPACE_MNT 1
+/* In the warden, which visits the uts namespace of a child and comes back. */
+int namespaces_set_hostname(pid_t pid, const char *hostname, struct failure *f);
 /* Moves the calling process into all of them. Its children are then born in new pid and time namespaces. */
 int namespaces_enter(const struct namespaces *ns, enum user_namespace user, struct failure *f);
 /* The same in two steps, for a clone: its root is still being made when it is forked. */

@@ -46,6 +46,12 @@
     11 /* string id -> nothing: what this clone has copied of its zygote's memory so far, its zygote's       \
           clones will soon get copied before they run */
 
+#define PROTO_ZYGOTE_CLAIM                                                                                   \
+    12 /* string id, string hostname, list of string digest, u64 memory bytes, u64 cpu thousandths, u64      \
+          pids, u64 disk bytes, u64 disk inodes, u64 open files -> nothing: the sandbox of a running zygote  \
+          has another root, hostname and limits. A working directory below / stays in the old root until     \
+          the zygote changes it, and so does what it has mapped. Open files stay as many as at its start. */
+
 /* What a fork's time went into, in order. The root is made in the warden while the clone is forked. */
 #define PROTO_SPANS 11
 #define PROTO_SPAN_ASK 0    /* warden: limits, descriptors, until the zygote is asked */

@@ -61,6 +61,15 @@ void sandbox_reset(struct warden *w, struct sandbox *s, struct owed owed) {
     if (s->remains < MOST_REMAINS) begin_reset(w, s);
 }
 
+void sandbox_claim(struct warden *w, struct sandbox *s, const struct sandbox_spec *claim, struct owed owed) {
+    struct failure f;
+    if (cgroup_limits_set(&w->containment.cgroups, s->spec.id, &claim->limits, &f) < 0 ||
+        namespaces_set_hostname(s->pid, claim->hostname, &f) < 0)
+        return control_fail(w, owed.verb, owed.request, &f);
+    s->spec = *claim;
+    sandbox_reset(w, s, owed);
+}
+
 /* --- removing ----------------------------------------------------------------------------------------------
  */
 

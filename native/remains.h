@@ -7,6 +7,8 @@
 
 /* A fresh writable layer under the running instance; the reply is sent now or later. */
 void sandbox_reset(struct warden *w, struct sandbox *s, struct owed owed);
+/* Of a running zygote. On failure part of it may have happened. */
+void sandbox_claim(struct warden *w, struct sandbox *s, const struct sandbox_spec *claim, struct owed owed);
 /* No process of it is left, and it has been asked for, or never came to be: everything of it goes, and then
  * whoever is owed for it gets the reply. */
 void sandbox_remove(struct warden *w, struct sandbox *s);

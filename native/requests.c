@@ -207,6 +207,29 @@ static int handle_fork(struct warden *w, struct owed owed, struct reader *body) 
     return 0;
 }
 
+static int check_zygote(const struct sandbox *zygote, const struct sandbox_spec *claim, struct failure *f) {
+    if (check_claim(claim, f) < 0 || check_layers(claim, f) < 0) return -1;
+    if (zygote->spec.kind != PROTO_KIND_ZYGOTE) return refuse(f, "check request", "that is no zygote");
+    errno = ECHILD;
+    if (zygote->state == PROTO_STATE_RUNNING && zygote->started) return 0;
+    return fail(f, "check request", "zygote %s does not run", zygote->spec.id);
+}
+
+static int handle_claim(struct warden *w, struct owed owed, struct reader *body) {
+    struct sandbox_spec claim = {.kind = PROTO_KIND_ZYGOTE};
+    struct failure f;
+    if (!read_name(body, claim.id) || !read_claim(body, &claim)) return -1;
+    claim.limits.oom_takes_one = true;
+    struct sandbox *zygote = sandboxes_find(&w->sandboxes, claim.id);
+    if (zygote == NULL)
+        fail_unknown(w, owed, claim.id);
+    else if (check_zygote(zygote, &claim, &f) < 0)
+        control_fail(w, owed.verb, owed.request, &f);
+    else
+        sandbox_claim(w, zygote, &claim, owed);
+    return 0;
+}
+
 static void reset(struct warden *w, struct owed owed, struct sandbox *s) {
     struct failure f;
     if (s->spec.kind == PROTO_KIND_INSTANCE && s->state == PROTO_STATE_RUNNING && s->started)
@@ -327,6 +350,8 @@ int requests_handle(struct warden *w, uint16_t verb, uint32_t request, struct re
         return handle_start(w, owed, body);
     case PROTO_INSTANCE_FORK:
         return handle_fork(w, owed, body);
+    case PROTO_ZYGOTE_CLAIM:
+        return handle_claim(w, owed, body);
     case PROTO_LIMITS_SET:
         return handle_limits(w, owed, body);
     case PROTO_USAGE:

@@ -42,6 +42,11 @@ class GuardedSandbox implements Sandbox {
     return this.#sandbox.fork(zygote, claim);
   }
 
+  async claim(claim: SandboxClaim): Promise<void> {
+    this.#mustBeAlive("claim");
+    return this.#sandbox.claim(claim);
+  }
+
   async resetLayer(): Promise<void> {
     this.#mustBeAlive("reset the layer of");
     return this.#sandbox.resetLayer();

@@ -95,6 +95,11 @@ class LinuxSandbox implements Sandbox {
     return { ...process, spans: started.spans };
   }
 
+  async claim(claim: SandboxClaim): Promise<void> {
+    await this.#warden.request(requests.claimZygote(this.id, claim));
+    this.#claim = claim;
+  }
+
   async resetLayer(): Promise<void> {
     await this.#warden.request(requests.resetLayer(this.id));
   }

@@ -175,6 +175,12 @@ export interface Sandbox {
    */
   fork(zygote: Sandbox, claim: SandboxClaim): Promise<ForkedProcess>;
   /**
+   * Makes a zygote's sandbox, whose process runs, that of one version: another root under it, hostname and limits. A working
+   * directory below / stays in the old root, so the process must chdir. Its open files stay as many as they may be.
+   * @throws TsfnError SANDBOX_FAILED with the failing step; the sandbox is to be destroyed then.
+   */
+  claim(claim: SandboxClaim): Promise<void>;
+  /**
    * A fresh writable layer under the running instance, whatever the old one held. Its root moves along; a working directory
    * below / and open files stay in the old layer, so the instance must chdir.
    */

@@ -16,6 +16,7 @@ export const proto = {
   INSTANCE_FORK: 9,
   LAYER_RESET: 10,
   WORKING_SET: 11,
+  ZYGOTE_CLAIM: 12,
 
   SPANS: 11,
   SPAN_ASK: 0,

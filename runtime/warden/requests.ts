@@ -110,6 +110,9 @@ export const requests = {
     descriptors: 4,
   }),
 
+  claimZygote: (id: string, claim: SandboxClaim): WardenRequest<void> =>
+    request(proto.ZYGOTE_CLAIM, writeClaim(new Writer().string(id), claim), () => undefined),
+
   resetLayer: (id: string): WardenRequest<void> => request(proto.LAYER_RESET, new Writer().string(id), () => undefined),
 
   shareWorkingSet: (id: string): WardenRequest<void> =>

@@ -104,6 +104,10 @@ class ProcessSandbox implements Sandbox {
     return Promise.reject(new Error("a process sandbox cannot be forked into"));
   }
 
+  claim(): Promise<never> {
+    return Promise.reject(new Error("a plain process is no zygote"));
+  }
+
   async resetLayer(): Promise<void> {}
 
   shareWorkingSet(): Promise<void> {
