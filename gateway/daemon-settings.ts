@@ -19,6 +19,7 @@ const whole: z.ZodType<Settings> = z.strictObject({
   maxWaiting: positive,
   maxWaitingBytes: positive,
   sandboxesReady: z.int().min(0),
+  zygotesReady: z.int().min(0),
   zygoteMemoryBytes: positive,
   durability: z.enum(["sync", "none"]),
 });

@@ -25,6 +25,8 @@ export interface Settings {
   readonly maxWaitingBytes: number;
   /** Sandboxes made ahead, for any function. */
   readonly sandboxesReady: number;
+  /** Zygotes made ahead, for any version. */
+  readonly zygotesReady: number;
   /** What zygotes may hold in all; the least recently used go first. */
   readonly zygoteMemoryBytes: number;
   /** `sync`: acknowledged deployments survive power loss. `none`: for `tsfn dev`, whose data directory is thrown away. */
@@ -97,6 +99,13 @@ export const settings: { readonly [Key in keyof Settings]: Setting<Settings[Key]
     "sandboxes made ahead, for any function",
     parseWhole,
   ),
+  zygotesReady: setting(
+    "--zygotes-ready",
+    "TSFN_ZYGOTES_READY",
+    "1",
+    "zygotes made ahead, for any version",
+    parseWhole,
+  ),
   zygoteMemoryBytes: setting(
     "--zygote-memory",
     "TSFN_ZYGOTE_MEMORY",
@@ -142,6 +151,7 @@ export function resolveSettings(
     maxWaiting: resolve("maxWaiting"),
     maxWaitingBytes: resolve("maxWaitingBytes"),
     sandboxesReady: resolve("sandboxesReady"),
+    zygotesReady: resolve("zygotesReady"),
     zygoteMemoryBytes: resolve("zygoteMemoryBytes"),
     durability: resolve("durability"),
   };

@@ -13,7 +13,7 @@ import { defaultLogLimits, openLogStore } from "./logs/index.ts";
 import { createObserverHub, type ObserverHub } from "./observer.ts";
 import { Budget, capacityOf, openFilesLimit, Pool, type PoolParts, Pools } from "./pool/index.ts";
 import { createRuntime } from "./runtime.ts";
-import { createSandboxPool, freshLayer, type SandboxFactory } from "./sandbox/index.ts";
+import { createSandboxPool, freshLayer, type LayerDigest, type SandboxFactory } from "./sandbox/index.ts";
 import { openSecretStore } from "./secrets/index.ts";
 import type { Runtime, RuntimeObserver } from "./surface.ts";
 import { now } from "./trace.ts";
@@ -51,7 +51,7 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
     throw thrown;
   });
   const logs = openLogStore(dirs.logs, defaultLogLimits, (error) => hub.fault(asTsfnError(error)));
-  const forker = sandboxes.canFork ? openForker(settings, sandboxes, hub) : noForker;
+  const forker = sandboxes.canFork ? openForker(settings, sandboxes, baseLayers, hub) : noForker;
   const shared: Omit<PoolParts, "version" | "layers" | "estimates"> = {
     sandboxes,
     forker,
@@ -72,11 +72,16 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
   return createRuntime({ catalog, store, stagingDir: dirs.staging, pools, forker, logs, hub, secrets, baseLayers });
 }
 
-function openForker(settings: RuntimeOptions["settings"], sandboxes: SandboxFactory, hub: ObserverHub): ZygoteForker {
+function openForker(
+  { zygotesReady: ready, zygoteMemoryBytes: memoryBytes, sandboxesReady: size }: RuntimeOptions["settings"],
+  sandboxes: SandboxFactory,
+  baseLayers: readonly LayerDigest[],
+  hub: ObserverHub,
+): ZygoteForker {
   const fault = (thrown: unknown) => hub.fault(asTsfnError(thrown));
   return new ZygoteForker({
-    zygotes: new Zygotes({ sandboxes, memoryBytes: settings.zygoteMemoryBytes, ...zygoteLife, fault }),
-    sandboxes: createSandboxPool({ sandboxes, size: settings.sandboxesReady, fault }),
+    zygotes: new Zygotes({ sandboxes, baseLayers, ready, memoryBytes, ...zygoteLife, fault }),
+    sandboxes: createSandboxPool({ sandboxes, size, fault }),
     fault,
   });
 }

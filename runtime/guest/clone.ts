@@ -22,9 +22,9 @@ export interface CloneParts {
   readonly fd: number;
   readonly writer: FrameWriter;
   readonly layer: LayerWatch;
-  /** What the zygote was told. */
-  readonly init: Init;
-  /** The function that init names; null: it is loaded once the clone's own init has come. */
+  /** Of the function, but for the id of its instance. */
+  readonly env: Init["env"];
+  /** The function; null: it is loaded once the clone's own init has come. */
   readonly handler: Handler | null;
   readonly exit: (code: number) => void;
 }
@@ -51,7 +51,7 @@ export function standBy(parts: CloneParts): StandBy {
 
   /** Prepares all but the id. */
   function adopter(loaded: Handler): (id: string) => void {
-    const env: Record<string, string> = { ...parts.init.env, [instanceIdVariable]: "" };
+    const env: Record<string, string> = { ...parts.env, [instanceIdVariable]: "" };
     // Without a wait where there is nothing to wait for: the first invocation may have come along.
     return (id) => {
       env[instanceIdVariable] = id;

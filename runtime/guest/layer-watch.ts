@@ -24,8 +24,8 @@ export interface LayerWatch {
   enter(): void;
 }
 
-export function watchLayer(directories: readonly string[] = ownDirectories): LayerWatch {
-  const home = process.cwd();
+/** @param home the working directory to be */
+export function watchLayer(home = process.cwd(), directories: readonly string[] = ownDirectories): LayerWatch {
   const chdir = process.chdir.bind(process);
   let clean = "";
   let isKept = false;

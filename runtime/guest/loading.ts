@@ -12,7 +12,7 @@ export interface LoadingOptions {
 }
 
 // Taken before the function's code runs, which may put its own in place.
-const { clearTimeout, performance, setImmediate, setTimeout } = globalThis;
+const { clearTimeout, setImmediate, setTimeout } = globalThis;
 const exit = process.exit.bind(process);
 
 /**
@@ -27,7 +27,7 @@ export async function whileLoading<Loaded>(
 ): Promise<Loaded> {
   const { promise: stuck, reject: giveUp } = Promise.withResolvers<never>();
   const before = process.getActiveResourcesInfo();
-  const late = setTimeout(() => giveUp(overdue(init, before)), init.loadTimeoutMs - performance.now()).unref();
+  const late = setTimeout(() => giveUp(overdue(init, before)), init.loadTimeoutMs).unref();
   const onIdle = () => giveUp(stalled(init));
   const onExit = (code: number) => tell(new Error(`the process exited with code ${code} while loading`));
   const onUncaught = (thrown: unknown) => {

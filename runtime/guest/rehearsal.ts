@@ -10,7 +10,6 @@ import {
   encodeInvoke,
   FrameDecoder,
   FrameWriter,
-  type Init,
   type Invoke,
   instanceIdVariable,
   toDaemon,
@@ -28,17 +27,16 @@ export interface RehearsalParts {
   readonly socketpair: () => readonly [number, number];
   readonly sink: DescriptorSink;
   readonly layer: LayerWatch;
-  readonly init: Init;
   /** What a clone does before anything else. */
   readonly becomeClone: () => void;
 }
 
 /** Resolves when nothing of it is left. */
-export async function rehearse({ socketpair, sink, layer, init, becomeClone }: RehearsalParts): Promise<void> {
+export async function rehearse({ socketpair, sink, layer, becomeClone }: RehearsalParts): Promise<void> {
   const [cloneFd, daemonFd] = socketpair();
   const ended = Promise.withResolvers<void>();
   const writer = new FrameWriter(sink);
-  const { wire, session } = standBy({ fd: cloneFd, writer, layer, init, handler, exit: () => ended.resolve() });
+  const { wire, session } = standBy({ fd: cloneFd, writer, layer, env: {}, handler, exit: () => ended.resolve() });
   const daemon = new Daemon(new Socket({ fd: daemonFd, readable: true, writable: true }));
   for (let round = 0; round < rounds; round += 1) {
     becomeClone();

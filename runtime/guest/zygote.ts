@@ -1,6 +1,6 @@
-// The program of a zygote: `zygote.mjs function` loads the function that init names, `zygote.mjs runtime` none. Then it
-// sits in one blocking call (native/zygote.c) that returns only in its clones, which serve as main.ts's process does.
-// Until then descriptor 3 is read and written without the event loop, on which loading may leave nothing.
+// The program of a zygote: it rehearses, waits for init, which may come much later, and loads the function that init names, if
+// it names one. Then it sits in one blocking call (native/zygote.c) that returns only in its clones, which serve as main.ts's
+// process does. Until then descriptor 3 is read and written without the event loop, on which loading may leave nothing.
 
 import { decodeInit, encode, FrameWriter, type Init, toDaemon, toGuest } from "../wire/index.ts";
 import { standBy } from "./clone.ts";
@@ -22,6 +22,8 @@ import { makeForkable } from "./reseed.ts";
 
 const wireFd = 3;
 const controlFd = 4;
+/** It is started in the root, which moves along with it when another one comes under it. */
+const home = "/app";
 
 const exit = process.exit.bind(process);
 const sink = new DescriptorSink(wireFd);
@@ -41,8 +43,6 @@ function tell(thrown: unknown): void {
 }
 
 async function main(): Promise<void> {
-  const loadsFunction = process.argv.pop() === "function";
-  const init = readInit();
   const native = loadNative();
   native.prepare();
   process.setSourceMapsEnabled(true);
@@ -50,15 +50,18 @@ async function main(): Promise<void> {
   captureOutput(outside);
   installLightRequest();
   installLightResponse();
+  const layer = watchLayer(home);
+  await rehearse({ socketpair: native.socketpair, sink, layer, becomeClone });
+  // By the time it is told which, it has the root of its version.
+  const init = readInit();
+  layer.enter();
   describeMachine(init);
-  const layer = watchLayer();
-  await rehearse({ socketpair: native.socketpair, sink, layer, init, becomeClone });
   offerForkHooks();
   layer.renew();
   const leftovers = watchLeftovers(native.isBusy);
   const startedAtMs = performance.now();
   const load = async () => {
-    const handler = loadsFunction ? await loadHandler(init, importCompiled) : null;
+    const handler = init.entry === "" ? null : await loadHandler(init, importCompiled);
     const loadMs = performance.now() - startedAtMs;
     return { handler, loadMs, unforkable: [...(await leftovers()), ...(layer.isDirty() ? ["files it wrote"] : [])] };
   };
@@ -66,7 +69,7 @@ async function main(): Promise<void> {
   outside.end();
   writer.send(toDaemon.ready, 0, encode({ handler: handler?.shape ?? "fetch", loadMs, unforkable }));
   writer.flush();
-  const { session } = standBy({ fd: wireFd, writer, layer, init, handler, exit });
+  const { session } = standBy({ fd: wireFd, writer, layer, env: init.env, handler, exit });
   process.on("exit", () => {
     session.endOutput();
     outside.end();

@@ -20,21 +20,20 @@ export function sandboxFor(version: FunctionVersion, id: string, layers: readonl
   return { id, hostname: version.function, layers, limits };
 }
 
-export function programFor(version: FunctionVersion): Program {
-  const { runtime, limits } = version.manifest;
-  const { memoryBytes } = limits;
+export function programFor({ manifest: { runtime, limits } }: FunctionVersion): Program {
   return {
-    argv: [
-      "/usr/local/bin/node",
-      "--disable-sigusr1",
-      "--enable-source-maps",
-      `--max-old-space-size=${maxOldSpaceMib(runtime, memoryBytes)}`,
-      "/opt/tsfn/guest.mjs",
-    ],
+    argv: [node, ...usualFlags(runtime, limits.memoryBytes), "/opt/tsfn/guest.mjs"],
     // What Node itself may want before init brings the function's own.
     env: basicEnv,
     cwd: "/app",
   };
+}
+
+const node = "/usr/local/bin/node";
+
+function usualFlags(runtime: Manifest["runtime"], memoryBytes: number): string[] {
+  const maxOldSpace = `--max-old-space-size=${maxOldSpaceMib(runtime, memoryBytes)}`;
+  return ["--disable-sigusr1", "--enable-source-maps", maxOldSpace];
 }
 
 /** What a zygote does before it is forked. */
@@ -44,15 +43,26 @@ export type ZygoteRole = "function" | "runtime";
  * As an exec'd one, with as few of V8's threads as Node makes, and no work for them: they would not be in a clone. The
  * library gathers the heap (native/heap.c), and forgets that it was asked to.
  */
-export function zygoteProgramFor(version: FunctionVersion, role: ZygoteRole): Program {
-  const { argv, env, cwd } = programFor(version);
-  const [node = "", ...rest] = argv.slice(0, -1);
+export function zygoteProgramFor(memoryBytes: number): Program {
   // The reducer's timer is set in the zygote: once it is due there, every clone would begin with a full collection.
-  const flags = ["--v8-pool-size=1", "--single-threaded", "--no-memory-reducer"];
+  const flags = ["--v8-pool-size=1", "--single-threaded", "--no-memory-reducer", ...usualFlags("node26", memoryBytes)];
   return {
-    argv: [node, ...flags, ...rest, "/opt/tsfn/zygote.mjs", role],
-    env: { ...env, LD_PRELOAD: "/opt/tsfn/libtsfn.so" },
-    cwd,
+    argv: [node, ...flags, "/opt/tsfn/zygote.mjs"],
+    env: { ...basicEnv, LD_PRELOAD: "/opt/tsfn/libtsfn.so" },
+    // Its root may become another one at any time.
+    cwd: "/",
+  };
+}
+
+/** A zygote's until its version is known. */
+export function blankSandboxFor(id: string, memoryBytes: number, layers: readonly LayerDigest[]): SandboxSpec {
+  const limits = { cpus: 1, pids: 64, diskBytes: mib, diskInodes: 1_024, openFiles };
+  return {
+    id,
+    kind: "zygote",
+    hostname: "tsfn",
+    layers,
+    limits: { ...limits, memoryBytes: memoryBytes + forkRoomBytes },
   };
 }
 

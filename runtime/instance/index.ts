@@ -2,4 +2,11 @@
 export { sandboxFor, type ZygoteRole } from "./guest-program.ts";
 export type * from "./instance.ts";
 export { type StartOptions, startInstance } from "./start-instance.ts";
-export { startZygote, type ZygoteOptions, type ZygoteProcess } from "./start-zygote.ts";
+export {
+  type BlankZygote,
+  endBlankZygote,
+  startBlankZygote,
+  startZygote,
+  type ZygoteOptions,
+  type ZygoteProcess,
+} from "./start-zygote.ts";

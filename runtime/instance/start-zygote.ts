@@ -1,17 +1,33 @@
-// The recipe of a zygote's start: a sandbox of its kind, Node in it, init, ready. It speaks the first words of an
+// The recipe of a zygote, in two parts. A blank one is a sandbox of its kind and Node in it, which gets ready for any version
+// and may wait. Then it becomes that of one version: a root with its layer, init, ready. It speaks the first words of an
 // instance's protocol and prints and fails as one does, but takes no invocations; its clones do.
 
-import type { Sandbox, SandboxFactory } from "../sandbox/index.ts";
+import type { LayerDigest, Sandbox, SandboxFactory, SandboxProcess } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
 import type { Ready } from "../wire/index.ts";
-import { type ZygoteRole, zygoteInit, zygoteProgramFor, zygoteSandboxFor } from "./guest-program.ts";
+import { blankSandboxFor, type ZygoteRole, zygoteInit, zygoteProgramFor, zygoteSandboxFor } from "./guest-program.ts";
 import type { ForkOrder } from "./instance.ts";
 import { LiveInstance } from "./live-instance.ts";
 
-export interface ZygoteOptions extends ForkOrder {
+export interface BlankOptions {
   readonly id: string;
-  readonly role: ZygoteRole;
+  /** Of the instances that it is for; its heap has a size from the start. */
+  readonly memoryBytes: number;
+  /** Topmost first, none of a function. */
+  readonly baseLayers: readonly LayerDigest[];
   readonly sandboxes: SandboxFactory;
+}
+
+/** The caller's, who makes it the zygote of a version or ends it. */
+export interface BlankZygote {
+  readonly memoryBytes: number;
+  readonly sandbox: Sandbox;
+  readonly process: SandboxProcess;
+}
+
+export interface ZygoteOptions extends ForkOrder {
+  readonly role: ZygoteRole;
+  readonly blank: BlankZygote;
   /** Resolves when its last clone is gone: before that the sandbox of a zygote that ended must stay. */
   readonly cloneless: () => Promise<void>;
 }
@@ -25,15 +41,40 @@ export interface ZygoteProcess {
   kill(): Promise<void>;
 }
 
-/** Rejects, after everything is destroyed, with what `startInstance` rejects with. */
-export async function startZygote(options: ZygoteOptions): Promise<ZygoteProcess> {
-  const { version, id, role, layers, sandboxes, startTimeoutMs, log, cloneless } = options;
-  const sandbox = await sandboxes.create(zygoteSandboxFor(version, id, layers));
-  const startedAtMs = now();
-  const process = await sandbox.start(zygoteProgramFor(version, role)).catch(async (thrown: unknown) => {
+/** Resolves when its process runs, which then gets ready by itself. @throws TsfnError SANDBOX_FAILED */
+export async function startBlankZygote(options: BlankOptions): Promise<BlankZygote> {
+  const { id, memoryBytes, baseLayers, sandboxes } = options;
+  const sandbox = await sandboxes.create(blankSandboxFor(id, memoryBytes, baseLayers));
+  try {
+    const process = await sandbox.start(zygoteProgramFor(memoryBytes));
+    return { memoryBytes, sandbox, process };
+  } catch (thrown) {
     await sandbox.destroy();
     throw thrown;
-  });
+  }
+}
+
+/** Resolves when nothing is left of it. */
+export async function endBlankZygote({ sandbox, process }: BlankZygote): Promise<void> {
+  for (const stream of [process.wire, process.stdout, process.stderr]) stream.destroy();
+  await sandbox.destroy();
+}
+
+/**
+ * `layers` are those of its root. Rejects, after everything is destroyed, with what `startInstance` rejects with;
+ * SANDBOX_FAILED when the blank one was of no use.
+ */
+export async function startZygote(options: ZygoteOptions): Promise<ZygoteProcess> {
+  const { version, role, layers, blank, startTimeoutMs, log, cloneless } = options;
+  const { sandbox, process } = blank;
+  const { id } = sandbox;
+  const startedAtMs = now();
+  try {
+    await sandbox.claim(zygoteSandboxFor(version, id, layers));
+  } catch (thrown) {
+    await endBlankZygote(blank);
+    throw thrown;
+  }
   const observer = { log, settled: () => {}, returned: () => {}, unusable: () => {}, gone: () => {} };
   // Its clones live in its pid namespace, so the sandbox outlives the process.
   const destroy = () => cloneless().then(() => sandbox.destroy());

@@ -106,7 +106,7 @@ export interface Init {
   readonly env: Readonly<Record<string, string>>;
   /** Variables too, and files; never sent to a zygote. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** Milliseconds from the start of the process until the module has to be loaded. */
+  /** Milliseconds from this message until the module has to be loaded. */
   readonly loadTimeoutMs: number;
   readonly concurrency: number;
   readonly cpus: number;

@@ -5,13 +5,26 @@
 import { randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { FunctionVersion } from "../catalog/index.ts";
-import { type ForkOrder, startZygote, type ZygoteRole } from "../instance/index.ts";
-import type { SandboxFactory } from "../sandbox/index.ts";
+import { asTsfnError } from "../errors.ts";
+import {
+  type BlankZygote,
+  type ForkOrder,
+  startBlankZygote,
+  startZygote,
+  type ZygoteProcess,
+  type ZygoteRole,
+} from "../instance/index.ts";
+import type { LayerDigest, SandboxFactory } from "../sandbox/index.ts";
 import { endSpan, now } from "../trace.ts";
+import { Spares } from "./spares.ts";
 import { Clones, Zygote } from "./zygote.ts";
 
 export interface ZygotesOptions {
   readonly sandboxes: SandboxFactory;
+  /** Of every version, topmost first. */
+  readonly baseLayers: readonly LayerDigest[];
+  /** How many are kept ready for versions that have none yet. */
+  readonly ready: number;
   /** What zygotes may hold in all; the one used last stays, however large it is. */
   readonly memoryBytes: number;
   /** Forks and age after which one is replaced, so that one memory layout is not eternal. */
@@ -21,17 +34,27 @@ export interface ZygotesOptions {
   readonly fault: (thrown: unknown) => void;
 }
 
+/** What one that has loaded nothing holds. */
+const spareBytes = 40 * 2 ** 20;
+
 export class Zygotes {
   readonly #options: ZygotesOptions;
   readonly #kept: LRUCache<string, Zygote>;
   readonly #starting = new Map<string, Promise<Zygote>>();
   /** Those whose sandbox is not destroyed yet. */
   readonly #leaving = new Set<Promise<void>>();
+  readonly #spares: Spares;
   #isClosed = false;
 
   constructor(options: ZygotesOptions) {
     this.#options = options;
     this.#kept = new LRUCache({ maxSize: options.memoryBytes, dispose: (zygote) => this.#retire(zygote) });
+    this.#spares = new Spares({
+      size: options.ready,
+      start: (memoryBytes) => this.#startBlank(memoryBytes),
+      hasRoomFor: (count) => this.#kept.calculatedSize + count * spareBytes <= options.memoryBytes,
+      fault: options.fault,
+    });
   }
 
   /** The one to fork now; or one that cannot be, which says why. @throws TsfnError of its start */
@@ -65,7 +88,7 @@ export class Zygotes {
     this.#isClosed = true;
     await Promise.allSettled(this.#starting.values());
     this.#kept.clear();
-    await Promise.all(this.#leaving);
+    await Promise.all([this.#spares.close(), ...this.#leaving]);
   }
 
   /** Who wants the same one at the same time gets the same one. */
@@ -83,6 +106,7 @@ export class Zygotes {
     this.#starting.set(key, start);
     const forget = () => {
       if (this.#starting.get(key) === start) this.#starting.delete(key);
+      if (this.#starting.size === 0) this.#spares.refillSoon();
     };
     start.then(forget, forget);
     return start;
@@ -90,23 +114,37 @@ export class Zygotes {
 
   async #start(key: string, role: ZygoteRole, order: ForkOrder): Promise<Zygote> {
     const startedAtMs = now();
-    const { version, layers } = order;
-    const id = `zygote-${randomBytes(6).toString("hex")}`;
+    const { memoryBytes } = order.version.manifest.limits;
     const clones = new Clones();
-    const process = await startZygote({
-      ...order,
-      id,
-      role,
-      layers: role === "function" ? layers : layers.filter((digest) => digest !== version.layer),
-      sandboxes: this.#options.sandboxes,
-      cloneless: clones.none,
-    });
-    endSpan("zygote", id, startedAtMs);
+    const layers = role === "function" ? order.layers : this.#options.baseLayers;
+    const become = (blank: BlankZygote) => startZygote({ ...order, role, layers, blank, cloneless: clones.none });
+    const spare = await this.#spares.take(memoryBytes);
+    const process =
+      (spare && (await this.#tried(become(spare)))) ?? (await become(await this.#startBlank(memoryBytes)));
+    endSpan("zygote", process.sandbox.id, startedAtMs);
     return new Zygote(key, role, process, clones);
+  }
+
+  /** null when the spare one was of no use: it may have died unnoticed. @throws TsfnError of the version's code */
+  async #tried(start: Promise<ZygoteProcess>): Promise<ZygoteProcess | null> {
+    try {
+      return await start;
+    } catch (thrown) {
+      if (asTsfnError(thrown).code !== "SANDBOX_FAILED") throw thrown;
+      this.#options.fault(thrown);
+      return null;
+    }
+  }
+
+  #startBlank(memoryBytes: number): Promise<BlankZygote> {
+    const { sandboxes, baseLayers } = this.#options;
+    const id = `zygote-${randomBytes(6).toString("hex")}`;
+    return startBlankZygote({ id, memoryBytes, baseLayers, sandboxes });
   }
 
   #keep(zygote: Zygote, size: number): void {
     this.#kept.set(zygote.key, zygote, { size });
+    this.#spares.shrink();
     void zygote.ended.then(() => {
       if (this.#kept.peek(zygote.key) === zygote) this.#kept.delete(zygote.key);
     });

@@ -37,6 +37,7 @@ export interface TestRuntimeOptions {
   /** Makes the sandboxes, in its own data directory. */
   readonly warden?: TestWarden;
   readonly sandboxesReady?: number;
+  readonly zygotesReady?: number;
   readonly zygoteMemoryBytes?: number;
 }
 
@@ -54,6 +55,7 @@ export async function openTestRuntime(t: Owner, options: TestRuntimeOptions = {}
       maxWaiting: options.maxWaiting ?? 1_000,
       maxWaitingBytes: 64 * 2 ** 20,
       sandboxesReady: options.sandboxesReady ?? 2,
+      zygotesReady: options.zygotesReady ?? 0,
       zygoteMemoryBytes: options.zygoteMemoryBytes ?? 2 ** 30,
     },
     sandboxes,

@@ -107,7 +107,15 @@ test("an old zygote serves until there is a new one, and its clones live on", as
   const faults: unknown[] = [];
   const fault = (thrown: unknown) => faults.push(thrown);
   const { sandboxes } = warden;
-  const zygotes = new Zygotes({ sandboxes, memoryBytes: 2 ** 30, maxForks: 2, maxAgeMs: 60_000, fault });
+  const zygotes = new Zygotes({
+    sandboxes,
+    baseLayers: layers.slice(1),
+    ready: 0,
+    memoryBytes: 2 ** 30,
+    maxForks: 2,
+    maxAgeMs: 60_000,
+    fault,
+  });
   const forker = new ZygoteForker({ zygotes, sandboxes: createSandboxPool({ sandboxes, size: 0, fault }), fault });
   const order: ForkOrder = { version: current, layers, startTimeoutMs: 10_000, log: () => {} };
   const forks = [];
