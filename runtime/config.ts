@@ -1,7 +1,6 @@
 // Every setting of the server as one object: flag, variable, default, validator. Parsed once (gateway/cli for people,
 // gateway/tsfnd for the daemon) into Settings; nothing downstream has defaults.
 
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { TsfnError } from "./errors.ts";
@@ -184,7 +183,8 @@ function hashToken(token: string): string {
     const wanted = `wanted at least ${minTokenLength} of A-Z a-z 0-9 . _ ~ + / -, as from: openssl rand -hex 32`;
     throw new Error(`holds a token of ${token.length} characters; ${wanted}`);
   }
-  return createHash("sha256").update(token).digest("hex");
+  // Few need it: loaded when asked for.
+  return process.getBuiltinModule("node:crypto").createHash("sha256").update(token).digest("hex");
 }
 
 const sizeUnits: Readonly<Record<string, number>> = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 };

@@ -48,13 +48,22 @@ export async function runDeploy({ rounds, owner }: ScenarioOptions): Promise<Rep
     ],
   ]);
   await deployAndCall(tsfn, directory);
-  const taken = await takeTurns(contenders, { rounds, warmUpRounds: 1 });
+  // What a deploy leaves to do, such as the next zygote made ahead, is nobody else's to wait for.
+  const quietly = [...contenders].map(([name, contender]) => {
+    const run = async () => {
+      await untilQuiet(tsfn.readCpuUs);
+      return await contender();
+    };
+    return [name, run] as const;
+  });
+  const taken = await takeTurns(new Map(quietly), { rounds, warmUpRounds: 1 });
   const samples = (name: string) => taken.get(name) ?? [];
   const least = samples("esbuild").map((ms, index) => ms + (samples("bare node (L4)")[index] ?? Number.NaN));
   return {
     title: `tsfn deploy of functions/hello to the first answer of the new version, ${rounds} rounds in turns`,
     setup: [
-      "from the spawn of the command to the first byte of a call made when it has ended; the runtime's zygote is alive",
+      "from the spawn of the command to the first byte of a call made when it has ended; a zygote that has loaded nothing is ready",
+      "the command has run before: Node has its compiled code in a cache, and its modules are bundled",
       "esbuild: its command bundles the same file; bare node: from the spawn to its first byte",
     ],
     subjects: [...taken].map(([name, all]) => ({
@@ -81,7 +90,6 @@ export async function runDeploy({ rounds, owner }: ScenarioOptions): Promise<Rep
 }
 
 async function deployAndCall(tsfn: Tsfn, directory: string): Promise<number> {
-  await untilQuiet(tsfn.readCpuUs);
   const startedAtMs = now();
   await tsfn.server.deploy(directory);
   const answer = await getFirstByte(tsfn.port(), "/function/hello", () => undefined);

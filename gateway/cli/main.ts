@@ -16,11 +16,9 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? (process.exitCode ?? 0) : 1);
 });
 
-try {
-  await runProgram(args);
-} catch (thrown) {
-  process.exitCode = reportError(thrown, { json: wantsJson(args) });
-}
-
-// Explicit, because a library's open handle must not keep a finished command; after what was written has left.
-process.stdout.write("", () => process.exit());
+runProgram(args)
+  .catch((thrown: unknown) => {
+    process.exitCode = reportError(thrown, { json: wantsJson(args) });
+  })
+  // Explicit, because a library's open handle must not keep a finished command; after what was written has left.
+  .then(() => process.stdout.write("", () => process.exit()));

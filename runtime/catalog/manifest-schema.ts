@@ -1,7 +1,7 @@
 // The schema of tsfn.json: keys, bounds, defaults, and what each value should have been. A message here is only the
 // "wanted" half of a sentence; manifest-problems.ts adds the key, the value found and the place in the file.
 
-import { z } from "zod";
+import * as z from "zod";
 import { parseDuration, parseSize } from "../config.ts";
 import { namePattern, wantedName } from "./name.ts";
 import { routesSchema } from "./route-schema.ts";

@@ -1,7 +1,7 @@
 // What `routes` in tsfn.json may hold: paths, hosts, or both. As in manifest-schema.ts a message is the "wanted" half of a
 // sentence; which of several routes a request takes is route-table.ts.
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Route } from "./version.ts";
 
 const maxRoutes = 100;

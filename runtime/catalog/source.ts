@@ -44,7 +44,7 @@ export async function loadSource(dir: string, overrides: SourceOverrides = {}): 
   const defaults = { name: overrides.name ?? basename(root) };
   const written = readManifest(text, manifestFile, defaults);
   const manifestText = override(text, { env: overrides.env ?? {}, name: overrides.name ?? written.manifest.name });
-  const { manifest } = readManifest(manifestText, manifestFile, {});
+  const { manifest } = manifestText === text ? written : readManifest(manifestText, manifestFile, {});
   const entry = manifest.runtime === "provided" ? await findProgram(root) : await findEntry(root, written);
   return { dir: root, entry, manifest, manifestText };
 }

@@ -18,6 +18,8 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   readonly cwd?: string;
+  /** Of another installation than this one. */
+  readonly launcher?: string;
 }
 
 export async function runCommand(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
@@ -32,8 +34,9 @@ export async function runCommand(args: readonly string[], options: CommandOption
 }
 
 /** Its own process group, as a shell would give it, so that a test can send what Ctrl-C sends. */
-export function spawnCommand(args: readonly string[], { env = {}, cwd = root }: CommandOptions = {}): ChildProcess {
-  return spawn(tsfn, args, { cwd, env: { ...cleanEnvironment(), ...env }, stdio: "pipe", detached: true });
+export function spawnCommand(args: readonly string[], options: CommandOptions = {}): ChildProcess {
+  const { env = {}, cwd = root, launcher = tsfn } = options;
+  return spawn(launcher, args, { cwd, env: { ...cleanEnvironment(), ...env }, stdio: "pipe", detached: true });
 }
 
 function cleanEnvironment(): Record<string, string> {

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { now } from "../../../runtime/trace.ts";
 import type { Deployed } from "../answers.ts";
 import { contextOf, functionPath, pairArgument, withExamples } from "../context.ts";
+import type { Output } from "../output.ts";
 import { formatProblem } from "../report-error.ts";
 import { inDirectory, inModule, placed } from "../source-places.ts";
 import { fields, formatBytes, formatMs, formatPrefork, neutralise } from "../terminal.ts";
@@ -49,6 +50,17 @@ async function deploy(directory: string, { name, env }: DeployOptions, command: 
   output.document({ ...deployed, buildMs: Math.round(buildMs * 10) / 10 });
   output.lines([deployed.url, ...deployed.routes]);
   output.note(summary(deployed, buildMs).join("\n"));
+  await startFasterNextTime(output);
+}
+
+/** Once all is said: whoever waits, waits for nothing. */
+async function startFasterNextTime(output: Output): Promise<void> {
+  const { bundleCommand, bundleVariable } = await import("../bundled.ts");
+  const path = process.env[bundleVariable];
+  if (path === undefined) return;
+  await bundleCommand(path).catch((thrown: Error) => {
+    output.note(`warning: the next deploy will not start faster: ${path}.cjs cannot be made: ${thrown.message}`);
+  });
 }
 
 function summary(deployed: Deployed, buildMs: number): string[] {
