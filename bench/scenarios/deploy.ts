@@ -84,7 +84,7 @@ export async function runDeploy({ rounds, owner }: ScenarioOptions): Promise<Rep
       },
     ],
     notes: [
-      "A deploy that changes nothing is all command line: the start of Node and of the bundler, and one question.",
+      "A deploy that changes nothing is all command line: the start of Node, which alone is more than a tenth, of the bundler, and one question.",
     ],
   };
 }
