@@ -2,7 +2,6 @@
 // in full, and the one before it keeps answering.
 
 import { resolve } from "node:path";
-import { applyEdits, modify, parse } from "jsonc-parser";
 import {
   type Bundle,
   type Bundler,
@@ -64,7 +63,7 @@ export async function openReloader(dir: string, output: Output): Promise<Reloade
       method: "PUT",
       path: functionPath(built.source.manifest.name),
       headers: { "content-type": "application/x-tar" },
-      body: packFunction(built.bundle, manifestFor(built.source)),
+      body: packFunction(built.bundle, built.source.manifestText),
     });
 
   return {
@@ -109,16 +108,6 @@ export async function openReloader(dir: string, output: Output): Promise<Reloade
       await bundler?.dispose();
     },
   };
-}
-
-/**
- * Where tsfn.json leaves it open, the code is loaded in each instance. A process to fork is for what starts many times: it takes
- * longer to make than a person wants to wait for a save, and the next save throws it away.
- */
-function manifestFor({ manifest, manifestText }: FunctionSource): string {
-  if (manifest.prefork !== "function" || parse(manifestText).prefork !== undefined) return manifestText;
-  const formattingOptions = { insertSpaces: true, tabSize: 2 };
-  return applyEdits(manifestText, modify(manifestText, ["prefork"], "runtime", { formattingOptions }));
 }
 
 function warn({ source, bundle }: Built, output: Output): void {
