@@ -16,7 +16,10 @@ const abortSignals: ReadonlySet<string | null> = new Set(["SIGABRT", "SIGTRAP", 
 /** SIGABRT as a shell reports it. */
 const abortExitCode = 134;
 
-/** For a guest to say itself that loading takes too long, and what keeps it; then its silence is the answer. */
+/**
+ * For a guest to say itself that loading takes too long, and what keeps it; then its silence is the answer. A zygote reads init,
+ * from which on it counts, only when it has started and rehearsed.
+ */
 export const loadGraceMs = 2_000;
 
 /** What a process's stderr lets one know about its end. */

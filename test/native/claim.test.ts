@@ -8,21 +8,13 @@ import { isDeepStrictEqual } from "node:util";
 import test from "ava";
 import { requests } from "../../runtime/warden/index.ts";
 import { until } from "../support/until.ts";
-import { held, inside, layer, spec, startWarden, type TestWarden } from "../support/warden.ts";
-import { addNodeLayer, startZygote, type TestZygote, usualClaim } from "../support/zygote.ts";
+import { held, inside, layer, spec, type TestWarden } from "../support/warden.ts";
+import { shareZygote, startZygote, type TestZygote, usualClaim } from "../support/zygote.ts";
 
 let warden: TestWarden;
 let zygote: TestZygote;
-const undo: (() => unknown)[] = [];
-
-test.before(async () => {
-  warden = await startWarden({ teardown: (step) => undo.unshift(step) });
-  await addNodeLayer(warden);
-  zygote = await startZygote(warden);
-});
-
-test.after.always(async () => {
-  for (const step of undo) await step();
+shareZygote(test, (shared) => {
+  ({ warden, zygote } = shared);
 });
 
 test.serial("a claimed zygote runs on under another root, name and limits, and can be forked", async (t) => {

@@ -3,21 +3,13 @@
 import { readFileSync } from "node:fs";
 import test from "ava";
 import { until } from "../support/until.ts";
-import { inside, spec, startWarden, type TestWarden } from "../support/warden.ts";
-import { addNodeLayer, type Clone, startZygote, type TestZygote } from "../support/zygote.ts";
+import { inside, spec, type TestWarden } from "../support/warden.ts";
+import { type Clone, shareZygote, startZygote, type TestZygote } from "../support/zygote.ts";
 
 let warden: TestWarden;
 let zygote: TestZygote;
-const undo: (() => unknown)[] = [];
-
-test.before(async () => {
-  warden = await startWarden({ teardown: (step) => undo.unshift(step) });
-  await addNodeLayer(warden);
-  zygote = await startZygote(warden);
-});
-
-test.after.always(async () => {
-  for (const step of undo) await step();
+shareZygote(test, (shared) => {
+  ({ warden, zygote } = shared);
 });
 
 test.serial("a clone's heap lies together, and nothing of how that is done is in its environment", async (t) => {

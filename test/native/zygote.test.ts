@@ -6,20 +6,20 @@ import test from "ava";
 import { requests } from "../../runtime/warden/index.ts";
 import { until } from "../support/until.ts";
 import { cgroupsOf, held, inside, printed, spec, startWarden, type TestWarden } from "../support/warden.ts";
-import { addNodeLayer, type Clone, generic, startZygote, type TestZygote, usualClaim } from "../support/zygote.ts";
+import {
+  addNodeLayer,
+  type Clone,
+  generic,
+  shareZygote,
+  startZygote,
+  type TestZygote,
+  usualClaim,
+} from "../support/zygote.ts";
 
 let warden: TestWarden;
 let zygote: TestZygote;
-const undo: (() => unknown)[] = [];
-
-test.before(async () => {
-  warden = await startWarden({ teardown: (step) => undo.unshift(step) });
-  await addNodeLayer(warden);
-  zygote = await startZygote(warden);
-});
-
-test.after.always(async () => {
-  for (const step of undo) await step();
+shareZygote(test, (shared) => {
+  ({ warden, zygote } = shared);
 });
 
 const namespaceKinds = ["user", "mnt", "pid", "ipc", "uts", "net", "cgroup", "time"] as const;

@@ -4,10 +4,11 @@ import { copyFileSync, mkdirSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { TestFn } from "ava";
 import { copyHostFiles, findGuestLibraries, findHostFiles } from "../../runtime/layers/host-files.ts";
 import type { ForkedProcess, Sandbox, SandboxClaim, SandboxProcess } from "../../runtime/sandbox/index.ts";
 import { root } from "../architecture/tree.ts";
-import { spec, type TestWarden } from "./warden.ts";
+import { spec, startWarden, type TestWarden } from "./warden.ts";
 
 const layer = "c".repeat(64);
 const limits = { memoryBytes: 256 << 20, cpus: 2, pids: 64, diskBytes: 8 << 20, diskInodes: 512, openFiles: 256 };
@@ -26,6 +27,24 @@ export interface Clone {
   /** One word of fixtures/zygote.cjs, and its answer. */
   ask(word: string): Promise<string>;
   tell(word: string): void;
+}
+
+export interface SharedZygote {
+  readonly warden: TestWarden;
+  readonly zygote: TestZygote;
+}
+
+/** One warden with one zygote, for all the tests of a file: `use` gets them before the first one; they end after the last. */
+export function shareZygote(test: TestFn, use: (shared: SharedZygote) => void): void {
+  const undo: (() => unknown)[] = [];
+  test.before(async () => {
+    const warden = await startWarden({ teardown: (step) => undo.unshift(step) });
+    await addNodeLayer(warden);
+    use({ warden, zygote: await startZygote(warden) });
+  });
+  test.after.always(async () => {
+    for (const step of undo) await step();
+  });
 }
 
 /** Once per warden, before the first zygote. */
