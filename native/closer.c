@@ -28,31 +28,13 @@ union one_descriptor {
 /* --- the closer --------------------------------------------------------------------------------------------
  */
 
-/* The descriptor, or -1 when the warden is gone. */
-static int receive(int warden, uint32_t *number) {
-    union one_descriptor control;
-    struct iovec data = {.iov_base = number, .iov_len = sizeof *number};
-    struct msghdr message = {.msg_iov = &data,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    ssize_t count;
-    do {
-        count = recvmsg(warden, &message, MSG_CMSG_CLOEXEC);
-    } while (count < 0 && errno == EINTR);
-    struct cmsghdr *header = count != (ssize_t)sizeof *number ? NULL : CMSG_FIRSTHDR(&message);
-    if (header == NULL || header->cmsg_type != SCM_RIGHTS) return -1;
-    int fd;
-    memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return fd;
-}
-
 static void close_next(int warden) {
     uint32_t number;
-    int fd = receive(warden, &number);
+    int fd;
+    if (fds_receive(warden, &number, sizeof number, &fd, 1) < 0) _exit(1);
     /* The kernel frees before close() returns (task_work, cleanup_mnt), so that the number tells the truth.
      */
-    if (fd < 0 || close(fd) < 0 || write(warden, &number, sizeof number) < 0) _exit(1);
+    if (close(fd) < 0 || write(warden, &number, sizeof number) < 0) _exit(1);
 }
 
 static _Noreturn void be_closer(int warden, int go, uid_t uid) {

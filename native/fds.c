@@ -1,9 +1,11 @@
 /* What a process takes through exec, and nothing else. Runs in every process that is about to exec; fd_close
- * everywhere. */
+ * everywhere, fds_receive in the warden's helpers. */
 #include "fds.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +17,33 @@ void fd_close(int *fd) {
     if (*fd >= 0) close(*fd);
     *fd = -1;
     errno = saved;
+}
+
+int fds_receive(int socket, void *data, size_t size, int *fds, int most) {
+    union {
+        struct cmsghdr header; /* for its alignment */
+        char bytes[CMSG_SPACE(MOST_KEPT * sizeof(int))];
+    } control;
+    struct iovec room = {.iov_base = data, .iov_len = size};
+    struct msghdr message = {.msg_iov = &room,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t length;
+    do {
+        length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    } while (length < 0 && errno == EINTR);
+    struct cmsghdr *header = length < 0 ? NULL : CMSG_FIRSTHDR(&message);
+    if (header == NULL || header->cmsg_type != SCM_RIGHTS) return -1;
+    int taken[MOST_KEPT], count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    memcpy(taken, CMSG_DATA(header), (size_t)count * sizeof(int));
+    if (length == (ssize_t)size && count <= most && !(message.msg_flags & (MSG_CTRUNC | MSG_TRUNC))) {
+        memcpy(fds, taken, (size_t)count * sizeof(int));
+        return count;
+    }
+    for (int i = 0; i < count; i++)
+        fd_close(&taken[i]);
+    return -1;
 }
 
 /* First every wanted descriptor is copied above the places to be filled, so that filling place i can never

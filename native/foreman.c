@@ -33,26 +33,11 @@ union descriptors {
 
 /* False when the warden is gone. Descriptors that did not come are -1. */
 static bool receive(int warden, struct packet *packet, int *fds) {
-    union descriptors control;
-    struct iovec data = {.iov_base = packet, .iov_len = sizeof *packet};
-    struct msghdr message = {.msg_iov = &data,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    ssize_t count;
-    do {
-        count = recvmsg(warden, &message, MSG_CMSG_CLOEXEC);
-    } while (count < 0 && errno == EINTR);
-    struct cmsghdr *header = count != (ssize_t)sizeof *packet ? NULL : CMSG_FIRSTHDR(&message);
-    if (header == NULL || header->cmsg_type != SCM_RIGHTS || (message.msg_flags & MSG_CTRUNC)) return false;
-    const unsigned char *at = CMSG_DATA(header);
-    for (int i = 0; i < PLAN_FDS; i++) {
-        fds[i] = -1;
-        if (!packet->has[i]) continue;
-        memcpy(&fds[i], at, sizeof fds[i]);
-        at += sizeof fds[i];
-    }
-    return true;
+    int came[PLAN_FDS], at = 0;
+    int count = fds_receive(warden, packet, sizeof *packet, came, PLAN_FDS);
+    for (int i = 0; i < PLAN_FDS && count >= 0; i++)
+        fds[i] = packet->has[i] && at < count ? came[at++] : -1;
+    return count >= 0;
 }
 
 static void fork_maker(const struct containment *c, struct born *born, const struct maker_plan *plan,
