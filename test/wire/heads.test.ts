@@ -16,6 +16,14 @@ import {
 const text = fc.string({ unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)) });
 const pairs = fc.array(fc.tuple(text, text), { maxLength: 8 }).map((list) => list.flat());
 
+test("an answer's body stays what it was when its payload's memory takes something else", (t) => {
+  const head = encodeResponseHead({ status: 200, headers: [], hasBody: true });
+  const payload = Buffer.concat([Buffer.from(Uint32Array.of(head.length).buffer), Buffer.from(`${head}pong`)]);
+  const { body } = decodeAnswer(payload);
+  payload.fill(0);
+  t.is(body.toString(), "pong");
+});
+
 test("any invocation's head survives the way there", (t) => {
   const anyInvoke: fc.Arbitrary<Invoke> = fc.record({
     requestId: text,
