@@ -17,11 +17,11 @@ import { type CommandResult, runCommand } from "../support/command.ts";
 import { example, temporaryDirectory } from "../support/function-directory.ts";
 import { startServer } from "../support/server.ts";
 
-/** The package as npm would have installed it elsewhere, with a cache of its own. */
+/** The package as npm would have installed it elsewhere some time ago, with a cache of its own. */
 function installed(t: ExecutionContext): string {
   const directory = join(temporaryDirectory(t), "package");
-  for (const name of ["gateway", "runtime"]) cpSync(join(root, name), join(directory, name), { recursive: true });
-  for (const name of ["package.json", "package-lock.json"]) cpSync(join(root, name), join(directory, name));
+  for (const name of ["gateway", "runtime", "package.json", "package-lock.json"])
+    cpSync(join(root, name), join(directory, name), { recursive: true, preserveTimestamps: true });
   mkdirSync(join(directory, "node_modules"));
   for (const name of readdirSync(join(root, "node_modules")))
     if (name !== ".cache") symlinkSync(join(root, "node_modules", name), join(directory, "node_modules", name));

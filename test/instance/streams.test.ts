@@ -189,8 +189,7 @@ test("ten invocations at a time get their own answers, bodies and log lines", as
       process.stdout.write("half ");
       await null;
       process.stdout.write(word + "\\n");
-      setTimeout(() => console.error("err " + word), 1);
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await new Promise((resolve) => setTimeout(() => resolve(console.error("err " + word)), 1));
       return new Response(word);
     } };`,
     { concurrency: 10 },
