@@ -41,7 +41,7 @@ const limits = z.object({
 const manifest = z
   .object({
     name: z.string(),
-    runtime: z.enum(["node26", "provided"]),
+    runtime: z.enum(["node26", "node24", "provided"]),
     handler: z.enum(["auto", "fetch", "lambda", "node", "server"]),
     env: z.record(z.string(), z.string()),
     secrets: z.array(z.string()).readonly(),

@@ -13,6 +13,7 @@ import {
 import { TsfnError } from "./errors.ts";
 import type { Layer, LayerStore } from "./layers/index.ts";
 import type { Pools } from "./pool/index.ts";
+import type { LayerDigest } from "./sandbox/index.ts";
 import type { SecretStore } from "./secrets/index.ts";
 import type { DeployResult } from "./surface.ts";
 import { endSpan, now } from "./trace.ts";
@@ -26,6 +27,8 @@ export interface DeployParts {
   readonly pools: Pools;
   readonly forker: VersionForker;
   readonly secrets: SecretStore;
+  /** @throws TsfnError RUNTIME_NOT_INSTALLED */
+  readonly layersOf: (version: Pick<FunctionVersion, "layer" | "manifest">) => Promise<readonly LayerDigest[]>;
   readonly turns: Turns;
   /** @throws TsfnError SHUTTING_DOWN */
   readonly assertOpen: () => void;
@@ -65,9 +68,11 @@ async function storeLayer({ store }: DeployParts, name: string, unpacked: Unpack
 
 async function publish(parts: DeployParts, name: string, stored: Stored): Promise<DeployResult> {
   parts.assertOpen();
-  const { catalog, pools, forker, secrets } = parts;
+  const { catalog, pools, forker, secrets, layersOf } = parts;
+  const { manifest } = stored.unpacked;
   // Said now, and not by every start.
-  secrets.values(stored.unpacked.manifest.secrets);
+  secrets.values(manifest.secrets);
+  await layersOf({ layer: stored.layer.digest, manifest });
   const current = catalog.current(name);
   if (current !== undefined && isSame(current, stored))
     return toResult(current, stored, { unchanged: true, warmMs: 0, prefork: forker.describe(current) });

@@ -82,6 +82,13 @@ export const catalogue = {
     "See server.err and server.log in the data directory",
   ),
   NOT_BUILT: entry(503, 1, false, "tsfn is not built", "Run npm install in its directory"),
+  RUNTIME_NOT_INSTALLED: entry(
+    503,
+    1,
+    false,
+    "The server has no such runtime",
+    "Run npm install in tsfn's directory, with optional dependencies",
+  ),
   SERVER_UNREACHABLE: entry(503, 5, true, "No server answers", "Start one with: sudo tsfn server start"),
   SANDBOX_FAILED: entry(503, 1, true, "A sandbox could not be made", "Run: tsfn doctor"),
   WARDEN_LOST: entry(503, 1, true, "The warden is gone", "Start the server again: tsfn server start"),

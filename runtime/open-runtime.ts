@@ -4,16 +4,16 @@
 import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { openCatalog } from "./catalog/index.ts";
+import { type Catalog, defaultNode, type FunctionVersion, nodeOf, openCatalog } from "./catalog/index.ts";
 import type { Settings } from "./config.ts";
 import { asTsfnError } from "./errors.ts";
 import { startInstance } from "./instance/index.ts";
-import { ensureBaseLayers, openLayerStore } from "./layers/index.ts";
+import { type BaseLayers, createBaseLayers, openLayerStore } from "./layers/index.ts";
 import { defaultLogLimits, openLogStore } from "./logs/index.ts";
 import { createObserverHub, type ObserverHub } from "./observer.ts";
 import { Budget, capacityOf, openFilesLimit, Pool, type PoolParts, Pools } from "./pool/index.ts";
 import { createRuntime } from "./runtime.ts";
-import { createSandboxPool, freshLayer, type LayerDigest, type SandboxFactory } from "./sandbox/index.ts";
+import { createSandboxPool, freshLayer, type SandboxFactory } from "./sandbox/index.ts";
 import { openSecretStore } from "./secrets/index.ts";
 import type { Runtime, RuntimeObserver } from "./surface.ts";
 import { now } from "./trace.ts";
@@ -50,14 +50,19 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
     await catalog.close();
     throw thrown;
   });
+  await prepareOtherNodes(catalog, baseLayers, (thrown) => hub.fault(asTsfnError(thrown)));
+  const layersOf = async ({ layer, manifest }: Pick<FunctionVersion, "layer" | "manifest">) => [
+    layer,
+    ...(await baseLayers.of(nodeOf(manifest.runtime))),
+  ];
   const logs = openLogStore(dirs.logs, defaultLogLimits, (error) => hub.fault(asTsfnError(error)));
   const forker = sandboxes.canFork ? openForker(settings, sandboxes, baseLayers, hub) : noForker;
-  const shared: Omit<PoolParts, "version" | "layers" | "estimates"> = {
+  const shared: Omit<PoolParts, "version" | "estimates"> = {
     sandboxes,
     forker,
     secrets: (names) => secrets.values(names),
-    freshLayer: freshLayer(sandboxes, baseLayers),
-    startInstance,
+    freshLayer: freshLayer(sandboxes, await baseLayers.of(defaultNode)),
+    startInstance: async (options) => startInstance({ ...options, layers: await layersOf(options.version) }),
     startTimeoutMs,
     budget: new Budget(budgetLimits(settings, await openFilesLimit()), now),
     lineLimits: { maxWaiting: settings.maxWaiting, maxWaitingBytes: settings.maxWaitingBytes },
@@ -65,17 +70,17 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
     events: hub,
   };
   const pools = new Pools(
-    (version, estimates) => new Pool({ ...shared, version, estimates, layers: [version.layer, ...baseLayers] }),
+    (version, estimates) => new Pool({ ...shared, version, estimates }),
     (version) => forker.drop(version),
   );
   for (const version of catalog.list()) if (version.manifest.scaling.min > 0) pools.open(version);
-  return createRuntime({ catalog, store, stagingDir: dirs.staging, pools, forker, logs, hub, secrets, baseLayers });
+  return createRuntime({ catalog, store, stagingDir: dirs.staging, pools, forker, logs, hub, secrets, layersOf });
 }
 
 function openForker(
   { zygotesReady: ready, zygoteMemoryBytes: memoryBytes, sandboxesReady: size }: RuntimeOptions["settings"],
   sandboxes: SandboxFactory,
-  baseLayers: readonly LayerDigest[],
+  baseLayers: BaseLayers,
   hub: ObserverHub,
 ): ZygoteForker {
   const fault = (thrown: unknown) => hub.fault(asTsfnError(thrown));
@@ -88,8 +93,19 @@ function openForker(
 
 async function openLayers(dirs: Dirs, durability: Settings["durability"]) {
   const store = await openLayerStore({ dir: dirs.layers, stagingDir: dirs.staging, durability });
-  const baseLayers = await ensureBaseLayers(store, { runtime: "node26", stateDir: dirs.state });
+  const baseLayers = createBaseLayers(store, dirs.state);
+  // Most are of this one, and the zygotes made ahead.
+  await baseLayers.of(defaultNode);
   return { store, baseLayers };
+}
+
+/** Those of versions that are there, so that they are not collected, and no call waits for their making. */
+async function prepareOtherNodes(catalog: Catalog, baseLayers: BaseLayers, fault: (thrown: unknown) => void) {
+  const versions = catalog.list().flatMap(({ function: name }) => catalog.versions(name));
+  for (const node of new Set(versions.map(({ manifest }) => nodeOf(manifest.runtime)))) {
+    // One that is not installed any more fails its own versions only.
+    await baseLayers.of(node).catch(fault);
+  }
 }
 
 /** The catalog that did not open needs no closing; its error is the one thrown, or came second. */

@@ -28,8 +28,8 @@ export interface RuntimeParts {
   readonly logs: LogStore;
   readonly hub: ObserverHub;
   readonly secrets: SecretStore;
-  /** Topmost first; below the function's own layer. */
-  readonly baseLayers: readonly LayerDigest[];
+  /** Topmost first: its own, then the base layers. @throws TsfnError RUNTIME_NOT_INSTALLED */
+  readonly layersOf: (version: Pick<FunctionVersion, "layer" | "manifest">) => Promise<readonly LayerDigest[]>;
 }
 
 /** How long `close` waits for killed instances; what is left then goes with the warden. */
@@ -164,7 +164,7 @@ export function createRuntime(parts: RuntimeParts): Runtime {
         ...summaryOf(current, own),
         current,
         prefork: forker.describe(current),
-        layers: [current.layer, ...parts.baseLayers],
+        layers: await parts.layersOf(current).catch(() => [current.layer]),
         versions: catalog.versions(name),
         instanceList: await describeInstances(own),
       };
@@ -216,10 +216,12 @@ async function forget(parts: RuntimeParts, name: string): Promise<void> {
   collectInBackground(parts);
 }
 
-/** Every published version keeps its layer until its function is removed, so that nothing live can be collected. */
-function collectInBackground({ catalog, store, baseLayers, hub }: RuntimeParts): void {
-  const inUse = new Set([...catalog.layers(), ...baseLayers]);
-  store.collect(inUse).catch((thrown: unknown) => hub.fault(asTsfnError(thrown)));
+/**
+ * Every published version keeps its layer until its function is removed, and base layers are held, so that nothing live can
+ * be collected.
+ */
+function collectInBackground({ catalog, store, hub }: RuntimeParts): void {
+  store.collect(new Set(catalog.layers())).catch((thrown: unknown) => hub.fault(asTsfnError(thrown)));
 }
 
 /** Whether nothing of the function is in flight, so that retiring takes a moment only. */

@@ -149,12 +149,15 @@ function found(runtime: Pick<Runtime, "current">, name: string): FunctionVersion
 /** Lambda's names for those of functions that did not come from its clients. */
 const usualRuntimes: Readonly<Record<Manifest["runtime"], string>> = {
   node26: "nodejs26.x",
+  node24: "nodejs24.x",
   provided: "provided.al2023",
 };
 
+/** The Node that is not older than the one asked for, or else the newest. */
 function runtimeFor(runtime: string): Manifest["runtime"] {
-  if (/^nodejs\d+\.x$/.test(runtime)) return "node26";
+  const major = /^nodejs(\d+)\.x$/.exec(runtime)?.[1];
+  if (major !== undefined) return Number(major) <= 24 ? "node24" : "node26";
   if (/^provided(?:\.al2|\.al2023)?$/.test(runtime)) return "provided";
-  const message = `Runtime is ${JSON.stringify(runtime)}; wanted nodejs<major>.x, which runs on the Node.js of tsfn, or provided`;
+  const message = `Runtime is ${JSON.stringify(runtime)}; wanted nodejs24.x, nodejs26.x, another nodejs<major>.x, which runs on the nearer one, or provided`;
   throw new AwsError(400, "InvalidParameterValueException", message);
 }

@@ -10,6 +10,7 @@ import { refuseForeign } from "./foreign-modules.ts";
 import { resolveFramework } from "./framework-module.ts";
 import type { FunctionSource } from "./source.ts";
 import { resolveTsfn, virtualPrefix } from "./tsfn-module.ts";
+import { nodeOf } from "./version.ts";
 
 export interface Bundle {
   /** Sorted by path; `index.mjs` and `index.mjs.map` are among them. */
@@ -78,7 +79,8 @@ function sizeOf(files: readonly BundleFile[]): number {
 
 type Options = BuildOptions & { metafile: true; write: false };
 
-function buildOptions({ dir, entry }: FunctionSource): Options {
+function buildOptions({ dir, entry, manifest }: FunctionSource): Options {
+  const target = nodeOf(manifest.runtime);
   return {
     absWorkingDir: dir,
     entryPoints: [`./${entry}`],
@@ -91,12 +93,12 @@ function buildOptions({ dir, entry }: FunctionSource): Options {
     bundle: true,
     format: "esm",
     platform: "node",
-    target: "node26",
+    target,
     sourcemap: "linked",
     sourcesContent: true,
     legalComments: "none",
     banner: { js: requireBanner },
-    plugins: [resolveTsfn, resolveFramework, refuseForeign],
+    plugins: [resolveTsfn, resolveFramework, refuseForeign(target)],
     metafile: true,
     logLevel: "silent",
     logLimit: 0,

@@ -12,11 +12,14 @@ export { packFunction } from "./package.ts";
 export { type FunctionSource, loadSource, type SourceOverrides } from "./source.ts";
 export { type UnpackedPackage, unpackFunction } from "./unpack.ts";
 export {
+  defaultNode,
   entryOf,
   type FunctionVersion,
   type Manifest,
   type ManifestLimits,
   type ManifestScaling,
+  type NodeName,
+  nodeOf,
   type Route,
 } from "./version.ts";
 export { packZip, type ZipSource } from "./zip.ts";

@@ -5,6 +5,7 @@ import * as z from "zod";
 import { parseDuration, parseSize } from "../config.ts";
 import { namePattern, wantedName } from "./name.ts";
 import { routesSchema } from "./route-schema.ts";
+import { defaultNode } from "./version.ts";
 
 const kib = 2 ** 10;
 const mib = 2 ** 20;
@@ -12,10 +13,7 @@ const gib = 2 ** 30;
 const second = 1_000;
 
 /** Values that the design has and this release has not. */
-export const plannedValues: ReadonlyMap<string, readonly string[]> = new Map([
-  ["runtime", ["node24"]],
-  ["network", ["internet", "a list"]],
-]);
+export const plannedValues: ReadonlyMap<string, readonly string[]> = new Map([["network", ["internet", "a list"]]]);
 
 /** Variables that tsfn itself sets. */
 const reservedEnv = /^(TSFN_.*|K_SERVICE|K_REVISION|__proto__)$/;
@@ -93,7 +91,7 @@ export const manifestSchema = z
         .meta({ description: "the module that holds the handler" })
         .optional(),
       handler: oneOf(["auto", "fetch", "lambda", "node", "server"]).default("auto"),
-      runtime: oneOf(["node26", "provided"]).default("node26"),
+      runtime: oneOf(["node26", "node24", "provided"]).default(defaultNode),
       env: envSchema.default({}),
       secrets: secretsSchema.default([]),
       limits: limitsSchema,

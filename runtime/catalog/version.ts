@@ -3,12 +3,18 @@
 
 import type { LayerDigest } from "../sandbox/index.ts";
 
+/** The words of esbuild's targets, too. */
+export type NodeName = "node26" | "node24";
+
+/** What versions get that name none. */
+export const defaultNode: NodeName = "node26";
+
 /** A fully resolved tsfn.json: every field present, units in the names. Stored with the version as JSON. */
 export interface Manifest {
   /** DNS label: `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`. */
   readonly name: string;
-  /** `provided`: the function is a program that speaks AWS's Runtime API. */
-  readonly runtime: "node26" | "provided";
+  /** The Node that it runs on; `provided`: the function is a program that speaks AWS's Runtime API. */
+  readonly runtime: NodeName | "provided";
   readonly handler: "auto" | "fetch" | "lambda" | "node" | "server";
   readonly env: Readonly<Record<string, string>>;
   /** Names of secrets, which become variables and files. */
@@ -57,6 +63,11 @@ export interface FunctionVersion {
   readonly sizeBytes: number;
   /** ISO 8601. */
   readonly createdAt: string;
+}
+
+/** The Node in a version's sandboxes: that of the guest, and of programs that are JavaScript. */
+export function nodeOf(runtime: Manifest["runtime"]): NodeName {
+  return runtime === "provided" ? defaultNode : runtime;
 }
 
 /** What is run of a function, relative to its directory. */

@@ -27,7 +27,8 @@ export async function buildGuest(): Promise<GuestPrograms> {
     write: false,
     format: "esm",
     platform: "node",
-    target: "node26",
+    // The oldest that it runs on.
+    target: "node24",
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: "none",

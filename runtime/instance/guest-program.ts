@@ -1,6 +1,6 @@
 // What is started in a sandbox for a version, and what the guest is told first.
 
-import { entryOf, type FunctionVersion, type Manifest } from "../catalog/index.ts";
+import { entryOf, type FunctionVersion, type Manifest, type NodeName } from "../catalog/index.ts";
 import type { LayerDigest, Program, SandboxSpec } from "../sandbox/index.ts";
 import { type Init, instanceIdVariable } from "../wire/index.ts";
 
@@ -39,13 +39,20 @@ function usualFlags(runtime: Manifest["runtime"], memoryBytes: number): string[]
 /** What a zygote does before it is forked. */
 export type ZygoteRole = "function" | "runtime";
 
+/** Which versions a blank one can be for. */
+export interface ZygoteKind {
+  readonly node: NodeName;
+  /** Of the instances; a heap has a size from the start. */
+  readonly memoryBytes: number;
+}
+
 /**
  * As an exec'd one, with as few of V8's threads as Node makes, and no work for them: they would not be in a clone. The
  * library gathers the heap (native/heap.c), and forgets that it was asked to.
  */
-export function zygoteProgramFor(memoryBytes: number): Program {
+export function zygoteProgramFor({ node: name, memoryBytes }: ZygoteKind): Program {
   // The reducer's timer is set in the zygote: once it is due there, every clone would begin with a full collection.
-  const flags = ["--v8-pool-size=1", "--single-threaded", "--no-memory-reducer", ...usualFlags("node26", memoryBytes)];
+  const flags = ["--v8-pool-size=1", "--single-threaded", "--no-memory-reducer", ...usualFlags(name, memoryBytes)];
   return {
     argv: [node, ...flags, "/opt/tsfn/zygote.mjs"],
     env: { ...basicEnv, LD_PRELOAD: "/opt/tsfn/libtsfn.so" },

@@ -1,5 +1,5 @@
 // Front page of runtime/instance: the contract, and the two recipes that start a process.
-export { sandboxFor, type ZygoteRole } from "./guest-program.ts";
+export { sandboxFor, type ZygoteKind, type ZygoteRole } from "./guest-program.ts";
 export type * from "./instance.ts";
 export { type StartOptions, startInstance } from "./start-instance.ts";
 export {

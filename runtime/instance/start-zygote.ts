@@ -5,14 +5,20 @@
 import type { LayerDigest, Sandbox, SandboxFactory, SandboxProcess } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
 import type { Ready } from "../wire/index.ts";
-import { blankSandboxFor, type ZygoteRole, zygoteInit, zygoteProgramFor, zygoteSandboxFor } from "./guest-program.ts";
+import {
+  blankSandboxFor,
+  type ZygoteKind,
+  type ZygoteRole,
+  zygoteInit,
+  zygoteProgramFor,
+  zygoteSandboxFor,
+} from "./guest-program.ts";
 import type { ForkOrder } from "./instance.ts";
 import { LiveInstance } from "./live-instance.ts";
 
 export interface BlankOptions {
   readonly id: string;
-  /** Of the instances that it is for; its heap has a size from the start. */
-  readonly memoryBytes: number;
+  readonly kind: ZygoteKind;
   /** Topmost first, none of a function. */
   readonly baseLayers: readonly LayerDigest[];
   readonly sandboxes: SandboxFactory;
@@ -20,7 +26,6 @@ export interface BlankOptions {
 
 /** The caller's, who makes it the zygote of a version or ends it. */
 export interface BlankZygote {
-  readonly memoryBytes: number;
   readonly sandbox: Sandbox;
   readonly process: SandboxProcess;
 }
@@ -43,11 +48,11 @@ export interface ZygoteProcess {
 
 /** Resolves when its process runs, which then gets ready by itself. @throws TsfnError SANDBOX_FAILED */
 export async function startBlankZygote(options: BlankOptions): Promise<BlankZygote> {
-  const { id, memoryBytes, baseLayers, sandboxes } = options;
-  const sandbox = await sandboxes.create(blankSandboxFor(id, memoryBytes, baseLayers));
+  const { id, kind, baseLayers, sandboxes } = options;
+  const sandbox = await sandboxes.create(blankSandboxFor(id, kind.memoryBytes, baseLayers));
   try {
-    const process = await sandbox.start(zygoteProgramFor(memoryBytes));
-    return { memoryBytes, sandbox, process };
+    const process = await sandbox.start(zygoteProgramFor(kind));
+    return { sandbox, process };
   } catch (thrown) {
     await sandbox.destroy();
     throw thrown;

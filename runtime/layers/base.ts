@@ -3,6 +3,7 @@
 
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { NodeName } from "../catalog/index.ts";
 import { asTsfnError, isErrno } from "../errors.ts";
 import { buildGuest } from "../guest/index.ts";
 import type { LayerDigest } from "../sandbox/index.ts";
@@ -10,22 +11,44 @@ import { copyFiles, copyHostFiles, findGuestLibraries, findHostFiles, fingerprin
 import type { LayerStore } from "./store.ts";
 import { systemFiles, writeSystemFiles } from "./system-files.ts";
 
-export interface BaseLayerOptions {
-  readonly runtime: "node26";
-  /** Where base-layers.json is kept. */
-  readonly stateDir: string;
+/** Below every version's own layer, one set for each Node. */
+export interface BaseLayers {
+  /**
+   * Topmost first. Built when they are first wanted, and held in the store from then on.
+   * @throws TsfnError RUNTIME_NOT_INSTALLED, DISK_FULL, INTERNAL
+   */
+  of(node: NodeName): Promise<readonly LayerDigest[]>;
 }
 
 /** Directories that every sandbox mounts over or gives to the function; a layer below cannot make them links. */
 const mountPoints = ["app", "tmp", "proc", "dev", "run", "home"];
 
-/** Topmost first. The layers are held in the store for good. @throws TsfnError DISK_FULL, INTERNAL */
-export async function ensureBaseLayers(store: LayerStore, options: BaseLayerOptions): Promise<readonly LayerDigest[]> {
-  try {
-    return await Promise.all([ensureGuestLayer(store), ensureRuntimeLayer(store, options)]);
-  } catch (error) {
-    throw asTsfnError(error);
-  }
+/** @param stateDir where base-layers.json is kept */
+export function createBaseLayers(store: LayerStore, stateDir: string): BaseLayers {
+  const path = join(stateDir, "base-layers.json");
+  const memory = onceEach(readMemory);
+  // Nothing of it depends on the Node.
+  const guest = onceEach(ensureGuestLayer);
+  const of = onceEach((node: NodeName) => {
+    const runtime = memory(path).then((remembered) => ensureRuntimeLayer(store, node, { path, remembered }));
+    return Promise.all([guest(store), runtime]).catch((error: unknown) => {
+      throw asTsfnError(error);
+    });
+  });
+  return { of };
+}
+
+/** Makes one value for each key, and tries again after a failure. */
+function onceEach<Key, Value>(make: (key: Key) => Promise<Value>): (key: Key) => Promise<Value> {
+  const made = new Map<Key, Promise<Value>>();
+  return (key) => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const making = make(key);
+    made.set(key, making);
+    making.catch(() => made.delete(key));
+    return making;
+  };
 }
 
 // Small and quick, so it is put anew at every start; the store knows whether it has it.
@@ -42,20 +65,28 @@ async function ensureGuestLayer(store: LayerStore): Promise<LayerDigest> {
   return layer.digest;
 }
 
-async function ensureRuntimeLayer(store: LayerStore, options: BaseLayerOptions): Promise<LayerDigest> {
-  const files = await findHostFiles(options.runtime);
-  const memory = join(options.stateDir, "base-layers.json");
-  const key = `${options.runtime} ${await fingerprint(files, JSON.stringify([...systemFiles]))}`;
-  const remembered = (await readMemory(memory)).get(key);
-  if (remembered !== undefined && store.get(remembered) !== undefined) {
-    store.hold(remembered);
-    return remembered;
+/** Which layers were made of what, `<node> <fingerprint>` → digest. */
+interface Memory {
+  readonly path: string;
+  readonly remembered: Map<string, LayerDigest>;
+}
+
+async function ensureRuntimeLayer(store: LayerStore, node: NodeName, memory: Memory): Promise<LayerDigest> {
+  const files = await findHostFiles(node);
+  const { path, remembered } = memory;
+  const key = `${node} ${await fingerprint(files, JSON.stringify([...systemFiles]))}`;
+  const known = remembered.get(key);
+  if (known !== undefined && store.get(known) !== undefined) {
+    store.hold(known);
+    return known;
   }
   const { digest } = await store.build(async (root) => {
     await writeSystemFiles(root);
     await copyHostFiles(files, root);
   });
-  await writeMemory(memory, new Map([[key, digest]]));
+  for (const other of [...remembered.keys()]) if (other.startsWith(`${node} `)) remembered.delete(other);
+  remembered.set(key, digest);
+  await writeMemory(path, node, remembered);
   return digest;
 }
 
@@ -77,8 +108,8 @@ function parseOrEmpty(text: string): Record<string, LayerDigest> {
   }
 }
 
-async function writeMemory(path: string, memory: ReadonlyMap<string, LayerDigest>): Promise<void> {
-  const aside = `${path}.new`;
+async function writeMemory(path: string, node: NodeName, memory: ReadonlyMap<string, LayerDigest>): Promise<void> {
+  const aside = `${path}.${node}`;
   await writeFile(aside, `${JSON.stringify(Object.fromEntries(memory), null, 2)}\n`);
   await rename(aside, path);
 }

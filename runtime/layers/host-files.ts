@@ -1,4 +1,4 @@
-// What a runtime's base layer takes from this machine: the Node of tsfn's own package, the C libraries that Node is linked
+// What a runtime's base layer takes from this machine: a Node that tsfn's own package brings, the C libraries that Node is linked
 // with, certificates and time zones. base.ts puts them together.
 
 import { execFile } from "node:child_process";
@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import type { NodeName } from "../catalog/index.ts";
 import { isErrno, TsfnError } from "../errors.ts";
 
 export interface HostFile {
@@ -20,6 +21,8 @@ export interface HostFile {
 }
 
 const nodePath = "/usr/local/bin/node";
+/** The optional dependencies that bring Node, without the architecture at their ends. */
+const packageNames: Readonly<Record<NodeName, string>> = { node26: "node-linux", node24: "node24-linux" };
 // The names are part of each architecture's ABI.
 const loaders: ReadonlyMap<string, string> = new Map([
   ["x64", "/lib64/ld-linux-x86-64.so.2"],
@@ -39,13 +42,13 @@ const zoneinfoPath = "/usr/share/zoneinfo";
 /** Copies of the other zones with different leap seconds, and links to the machine's own zone. */
 const zonesLeftOut = new Set(["posix", "right", "localtime", "posixrules"]);
 
-/** @throws TsfnError INTERNAL when this installation has no Node for the runtime, or its libraries are not found */
-export async function findHostFiles(runtime: "node26"): Promise<readonly HostFile[]> {
-  const node = findNode(runtime);
-  const libraries = await findLibraries(node);
+/** @throws TsfnError RUNTIME_NOT_INSTALLED; INTERNAL when its libraries are not found */
+export async function findHostFiles(node: NodeName): Promise<readonly HostFile[]> {
+  const program = findNode(node);
+  const libraries = await findLibraries(program);
   const certificates = await firstExisting(certificatePaths);
   return [
-    { from: node, to: nodePath },
+    { from: program, to: nodePath },
     ...libraries,
     ...(certificates === undefined ? [] : [{ from: certificates, to: certificatesPath }]),
   ];
@@ -106,16 +109,14 @@ async function allSettled(work: readonly Promise<void>[]): Promise<void> {
   if (failure?.status === "rejected") throw failure.reason;
 }
 
-function findNode(runtime: "node26"): string {
-  const name = `node-linux-${process.arch}`;
+function findNode(node: NodeName): string {
+  const name = `${packageNames[node]}-${process.arch}`;
   try {
     return join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), "bin/node");
   } catch (cause) {
-    if (process.version.startsWith(`v${runtime.slice("node".length)}.`)) return process.execPath;
-    throw new TsfnError("INTERNAL", `the runtime ${runtime} needs the package ${name}, which is not installed`, {
-      cause,
-      hint: "Install tsfn again, without --omit=optional",
-    });
+    if (process.version.startsWith(`v${node.slice("node".length)}.`)) return process.execPath;
+    const message = `the runtime ${node} needs the package ${name}, which is not installed`;
+    throw new TsfnError("RUNTIME_NOT_INSTALLED", message, { cause });
   }
 }
 

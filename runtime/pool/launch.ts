@@ -14,7 +14,7 @@ import type {
 } from "../instance/index.ts";
 import type { StartStep } from "../invocation.ts";
 import type { LogLevel, LogLine } from "../logs/index.ts";
-import type { FreshLayer, LayerDigest, SandboxFactory } from "../sandbox/index.ts";
+import type { FreshLayer, SandboxFactory } from "../sandbox/index.ts";
 import type { RuntimeObserver } from "../surface.ts";
 import { endSpan, now } from "../trace.ts";
 import { type LiveSlot, newSlot, type Slot } from "./slot.ts";
@@ -22,8 +22,6 @@ import { type InvocationUsage, UsageWatch } from "./usage-watch.ts";
 
 export interface LaunchParts {
   readonly version: FunctionVersion;
-  /** The layers of an instance's root, topmost first. */
-  readonly layers: readonly LayerDigest[];
   readonly sandboxes: SandboxFactory;
   readonly forker: Forker;
   readonly secrets: (names: readonly string[]) => Readonly<Record<string, string>>;
@@ -34,11 +32,10 @@ export interface LaunchParts {
   readonly events: Required<RuntimeObserver>;
 }
 
-/** `startInstance` of runtime/instance. On failure everything is destroyed before it rejects. */
+/** `startInstance` of runtime/instance, which knows the layers of a version. On failure everything is destroyed before it rejects. */
 export type StartInstance = (options: {
   readonly version: FunctionVersion;
   readonly id: string;
-  readonly layers: readonly LayerDigest[];
   readonly sandboxes: SandboxFactory;
   readonly forker: Forker;
   readonly secrets: (names: readonly string[]) => Readonly<Record<string, string>>;
@@ -87,9 +84,9 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
   };
 
   platform("platform.initStart", "info", undefined);
-  const { version, layers, sandboxes, forker, secrets, startTimeoutMs } = parts;
+  const { version, sandboxes, forker, secrets, startTimeoutMs } = parts;
   try {
-    const options = { version, id: slot.id, layers, sandboxes, forker, secrets, observer, startTimeoutMs };
+    const options = { version, id: slot.id, sandboxes, forker, secrets, observer, startTimeoutMs };
     const { instance, report } = await parts.startInstance(options);
     endSpan("init", slot.id, slot.startedAtMs);
     const { mode, sandboxMs, processMs, loadMs, spans } = report;

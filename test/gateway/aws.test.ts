@@ -59,7 +59,7 @@ export const handler = async (event, context) => {
   }
 };`;
 
-async function create(name: string, code: string, settings: { Timeout?: number } = {}) {
+async function create(name: string, code: string, settings: { Timeout?: number; Runtime?: "nodejs24.x" } = {}) {
   return await lambda.send(
     new CreateFunctionCommand({
       FunctionName: name,
@@ -263,6 +263,25 @@ test("a function is created, described, updated, published, aliased and deleted"
     (await refusal(t, lambda.send(new DeleteFunctionCommand({ FunctionName: "managed" })))).name,
     "ResourceNotFoundException",
   );
+});
+
+test("a function runs on the Node that its runtime names, or on the nearer one, and is told which", async (t) => {
+  const code = "export const handler = async () => process.env.AWS_EXECUTION_ENV;";
+  for (const [name, expected] of [
+    ["nodejs20.x", "node24"],
+    ["nodejs24.x", "node24"],
+    ["nodejs26.x", "node26"],
+    ["nodejs28.x", "node26"],
+  ] as const) {
+    const runtime = name as "nodejs24.x";
+    t.is((await create("versed", code, { Runtime: runtime })).Runtime, runtime);
+    const { json } = await daemon.admin("GET", "/v1/functions/versed");
+    t.like(json, { current: { manifest: { runtime: expected } } }, name);
+    t.is((await invoke({}, { FunctionName: "versed" })).result, `AWS_Lambda_${name}`);
+    await lambda.send(new DeleteFunctionCommand({ FunctionName: "versed" }));
+  }
+  await daemon.deploy(functionOf(t, { name: "older", runtime: "node24" }, "return new Response();"));
+  t.is((await lambda.send(new GetFunctionCommand({ FunctionName: "older" }))).Configuration?.Runtime, "nodejs24.x");
 });
 
 test("an archive that cannot be a function is refused and leaves nothing", async (t) => {

@@ -5,7 +5,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { Client } from "undici";
-import { type CommandOptions, type CommandResult, runCommand, spawnCommand } from "./command.ts";
+import { type CommandOptions, type CommandResult, runCommand, spawnCommand, tsfn } from "./command.ts";
 import { type Owner, passableDirectory } from "./function-directory.ts";
 import { createLeakAudit, type LeakAudit } from "./leak-audit.ts";
 import { isAlive, readProcess } from "./processes.ts";
@@ -51,6 +51,8 @@ export interface ServerOptions {
   readonly flags?: readonly string[];
   /** Where the data directory is made: without links in its path, and passable to the server's user. */
   readonly base?: string;
+  /** Starts the server in the command's place. */
+  readonly launcher?: string;
 }
 
 export async function startServer(t: Owner, options: ServerOptions = {}): Promise<Server> {
@@ -58,7 +60,8 @@ export async function startServer(t: Owner, options: ServerOptions = {}): Promis
   const dataDir = join(base, "data");
   const admin = join(base, "run/admin.sock");
   const audit = createLeakAudit(dataDir);
-  let running = await launch(dataDir, admin, options.flags ?? []);
+  const { flags = [], launcher = tsfn } = options;
+  let running = await launch(dataDir, admin, { flags, launcher });
 
   const cli: Server["cli"] = (args, { env, ...rest } = {}) =>
     runCommand(args, { ...rest, env: { TSFN_SERVER: admin, ...env } });
@@ -95,7 +98,7 @@ export async function startServer(t: Owner, options: ServerOptions = {}): Promis
     ended: () => running.ended,
     async start() {
       await running.ended;
-      running = await launch(dataDir, admin, options.flags ?? []);
+      running = await launch(dataDir, admin, { flags, launcher });
     },
     stop,
   };
@@ -107,9 +110,13 @@ interface Running {
   readonly ended: Promise<CommandResult>;
 }
 
-async function launch(dataDir: string, admin: string, flags: readonly string[]): Promise<Running> {
+async function launch(
+  dataDir: string,
+  admin: string,
+  { flags, launcher }: Required<Omit<ServerOptions, "base">>,
+): Promise<Running> {
   const own = ["--foreground", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--admin", admin];
-  const child = spawnCommand(["server", "start", ...own, ...flags]);
+  const child = spawnCommand(["server", "start", ...own, ...flags], { launcher });
   const written = { stdout: "", stderr: "" };
   child.stdout?.setEncoding("utf8").on("data", (piece: string) => {
     written.stdout += piece;

@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { TestFn } from "ava";
+import type { NodeName } from "../../runtime/catalog/index.ts";
 import { copyHostFiles, findGuestLibraries, findHostFiles } from "../../runtime/layers/host-files.ts";
 import type { ForkedProcess, Sandbox, SandboxClaim, SandboxProcess } from "../../runtime/sandbox/index.ts";
 import { root } from "../architecture/tree.ts";
@@ -35,11 +36,11 @@ export interface SharedZygote {
 }
 
 /** One warden with one zygote, for all the tests of a file: `use` gets them before the first one; they end after the last. */
-export function shareZygote(test: TestFn, use: (shared: SharedZygote) => void): void {
+export function shareZygote(test: TestFn, use: (shared: SharedZygote) => void, node: NodeName = "node26"): void {
   const undo: (() => unknown)[] = [];
   test.before(async () => {
     const warden = await startWarden({ teardown: (step) => undo.unshift(step) });
-    await addNodeLayer(warden);
+    await addNodeLayer(warden, node);
     use({ warden, zygote: await startZygote(warden) });
   });
   test.after.always(async () => {
@@ -48,10 +49,10 @@ export function shareZygote(test: TestFn, use: (shared: SharedZygote) => void): 
 }
 
 /** Once per warden, before the first zygote. */
-export async function addNodeLayer({ dataDir }: TestWarden): Promise<void> {
+export async function addNodeLayer({ dataDir }: TestWarden, node: NodeName = "node26"): Promise<void> {
   const directory = join(dataDir, "layers", layer);
   mkdirSync(directory);
-  await copyHostFiles([...(await findHostFiles("node26")), ...findGuestLibraries()], directory);
+  await copyHostFiles([...(await findHostFiles(node)), ...findGuestLibraries()], directory);
   copyFileSync(join(root, "test/native/fixtures/zygote.cjs"), join(directory, "opt/tsfn/zygote.cjs"));
 }
 

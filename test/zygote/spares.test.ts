@@ -112,6 +112,21 @@ test("a version of another size has a zygote of its own size, as the next spare 
   t.deepEqual(next, ["216", "216"]);
 });
 
+test("a version for another Node has a zygote of its own Node, as the next spare one is", async (t) => {
+  const { deploy, text, warden } = await open(t);
+  const first = await spareOf(warden);
+  await deploy("older", "export default { fetch: () => new Response(process.version) };", { runtime: "node24" });
+  t.regex(await text("older"), /^v24\./);
+  await until("that of the usual Node has gone", () => zygotesOf(warden).every(({ pid }) => pid !== first));
+  const next = await spareOf(warden, [first, ...zygotesOf(warden).map(({ pid }) => pid)].slice(0, 2));
+  await deploy("other", "export default { fetch: () => new Response(process.version) };", { runtime: "node24" });
+  t.regex(await text("other"), /^v24\./);
+  t.true(
+    zygotesOf(warden).some(({ pid }) => pid === next),
+    "it was taken",
+  );
+});
+
 test("no zygote is made ahead where those of versions have no memory left for it", async (t) => {
   const { deploy, text, warden } = await open(t, { zygoteMemoryBytes: 60 * 2 ** 20 });
   const first = await spareOf(warden);

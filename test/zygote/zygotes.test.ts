@@ -109,7 +109,7 @@ test("an old zygote serves until there is a new one, and its clones live on", as
   const { sandboxes } = warden;
   const zygotes = new Zygotes({
     sandboxes,
-    baseLayers: layers.slice(1),
+    baseLayers: { of: () => Promise.resolve(layers.slice(1)) },
     ready: 0,
     memoryBytes: 2 ** 30,
     maxForks: 2,

@@ -48,9 +48,9 @@ export async function openReloader(dir: string, output: Output): Promise<Reloade
   let prebuilt: Promise<Built> | undefined;
 
   const build = async (): Promise<Built> => {
-    const { entry } = source;
+    const before = source;
     source = await loadSource(dir);
-    if (source.entry !== entry) {
+    if (source.entry !== before.entry || source.manifest.runtime !== before.manifest.runtime) {
       await bundler?.dispose();
       bundler = undefined;
     }

@@ -95,8 +95,8 @@ export const brokenValues: Readonly<Record<string, string>> = {
 }
 `,
 
-  "a runtime that is not there yet": `{
-  "runtime": "node24"
+  "a Node that is too old": `{
+  "runtime": "node22"
 }
 `,
 
