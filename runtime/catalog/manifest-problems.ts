@@ -133,8 +133,7 @@ function badVariable(name: string): string {
 }
 
 function plannedNote(name: string, node: Node): string {
-  const value = node.type === "array" ? "a list" : String(node.value);
-  return plannedValues.get(name)?.includes(value) ? ", which is not available in this release" : "";
+  return plannedValues.get(name)?.includes(String(node.value)) ? ", which is not available in this release" : "";
 }
 
 function suggestion(issue: Issue, node: Node | undefined): string {
