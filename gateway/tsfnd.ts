@@ -3,7 +3,9 @@
 
 import { readFileSync } from "node:fs";
 import { pino } from "pino";
+import { openEgress } from "../runtime/egress/index.ts";
 import { asTsfnError, catalogue, TsfnError } from "../runtime/errors.ts";
+import { openFilesLimit } from "../runtime/pool/index.ts";
 import { linuxSandboxes } from "../runtime/sandbox/index.ts";
 import { connectWarden, type WardenClient } from "../runtime/warden/index.ts";
 import { errorBlock } from "./cli/index.ts";
@@ -30,7 +32,7 @@ async function start(): Promise<Daemon> {
     const warden = connect();
     const daemon = await startDaemon({
       settings,
-      sandboxes: linuxSandboxes(warden),
+      sandboxes: linuxSandboxes(warden, openEgress({ openFiles: await openFilesLimit(), fault: reportFault })),
       version: packageVersion(),
       wardenPid: process.ppid,
       log,
@@ -44,6 +46,10 @@ async function start(): Promise<Daemon> {
     process.stderr.write(`${errorBlock(error).join("\n")}\n`);
     return exit(catalogue[error.code].exitCode);
   }
+}
+
+function reportFault(error: Error): void {
+  log.error({ err: error }, "fault");
 }
 
 function connect(): WardenClient {

@@ -7,6 +7,7 @@ import {
   type Fork,
   type Forker,
   type ForkOrder,
+  type InstanceOrder,
   type StartMode,
   sandboxFor,
   type ZygoteRole,
@@ -63,7 +64,7 @@ export class ZygoteForker implements VersionForker {
     this.#parts = parts;
   }
 
-  async fork(order: ForkOrder): Promise<Fork | null> {
+  async fork(order: InstanceOrder): Promise<Fork | null> {
     const { mode } = this.describe(order.version);
     if (mode === "none") return null;
     const zygote = await this.#zygote(mode, order);
@@ -127,11 +128,12 @@ export class ZygoteForker implements VersionForker {
     }
   }
 
-  async #fork(zygote: Zygote, { version, layers }: ForkOrder): Promise<Fork> {
+  async #fork(zygote: Zygote, { version, layers, openNetwork }: InstanceOrder): Promise<Fork> {
     const { hostname, limits } = sandboxFor(version, "", layers);
     const { sandbox, settled } = await this.#parts.sandboxes.take(limits);
     const askedAtMs = now();
     try {
+      await openNetwork(sandbox);
       const process = await zygote.fork(sandbox, { hostname, layers, limits });
       const mode = zygote.role;
       const isProven = mode === "function" && zygote.isProven;
