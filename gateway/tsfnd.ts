@@ -7,10 +7,12 @@ import { openEgress } from "../runtime/egress/index.ts";
 import { asTsfnError, catalogue, TsfnError } from "../runtime/errors.ts";
 import { openFilesLimit } from "../runtime/pool/index.ts";
 import { linuxSandboxes } from "../runtime/sandbox/index.ts";
-import { connectWarden, type WardenClient } from "../runtime/warden/index.ts";
+import { connectWarden, endWithin, type WardenClient } from "../runtime/warden/index.ts";
 import { errorBlock } from "./cli/index.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
 import { daemonSettings } from "./daemon-settings.ts";
+
+const exitTimeoutS = 3;
 
 const output = pino.destination({ dest: 1, sync: false });
 // Whoever read the log is gone; that is no reason to stop serving, and there is nowhere left to say so.
@@ -68,5 +70,7 @@ function packageVersion(): string {
 
 function exit(status: number): never {
   output.flushSync();
+  // Worker threads end with the process, which waits for them: for no longer than this, whatever they are in the middle of.
+  endWithin(exitTimeoutS);
   process.exit(status);
 }

@@ -28,8 +28,7 @@
 /* --- routes ------------------------------------------------------------------------------------------------
  */
 
-/* Everything is local, and comes from the loopback address. In the main table, so that nobody can bind a
- * socket to an address that is not the sandbox's. */
+/* Everything is local, and comes from the loopback address. */
 static void put_route(struct netlink *n, const char *what, uint8_t family, const void *from, size_t size) {
     const struct rtmsg head = {.rtm_family = family,
                                .rtm_table = RT_TABLE_MAIN,

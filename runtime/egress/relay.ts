@@ -2,6 +2,7 @@
 // whatever else happens to one side as a reset of the other.
 
 import { connect, type Socket } from "node:net";
+import { reset } from "./reset.ts";
 
 export interface RelayParts {
   /** The function's side, half-open ends allowed. */
@@ -21,7 +22,7 @@ export function relay({ inner, address, port, connectTimeoutMs, idleTimeoutMs, f
   outer.setTimeout(connectTimeoutMs);
   outer.on("timeout", () => {
     if (!isConnected) failed("ETIMEDOUT");
-    outer.resetAndDestroy();
+    reset(outer);
   });
   outer.on("error", (error: NodeJS.ErrnoException) => {
     if (!isConnected && !inner.destroyed) failed(error.code ?? error.message);
@@ -40,6 +41,6 @@ export function relay({ inner, address, port, connectTimeoutMs, idleTimeoutMs, f
 function closeTogether(one: Socket, other: Socket): void {
   one.once("close", () => {
     if (one.readableEnded && one.writableFinished) other.destroySoon();
-    else other.resetAndDestroy();
+    else reset(other);
   });
 }

@@ -10,6 +10,7 @@ import { serveNameStream } from "./name-stream.ts";
 import type { Policy } from "./policy.ts";
 import { written } from "./policy.ts";
 import { relay } from "./relay.ts";
+import { reset } from "./reset.ts";
 import type { Resolver } from "./resolver.ts";
 
 /** What all sandboxes share. */
@@ -60,7 +61,7 @@ export class SandboxEgress {
   async close(): Promise<void> {
     const servers = this.#servers.map((server) => new Promise<void>((closed) => server.close(() => closed())));
     const datagrams = new Promise<void>((closed) => this.#datagrams.close(closed));
-    for (const socket of [...this.#connections, ...this.#nameStreams]) socket.resetAndDestroy();
+    for (const socket of [...this.#connections, ...this.#nameStreams]) reset(socket);
     await Promise.all([...servers, datagrams]);
   }
 
@@ -81,7 +82,7 @@ export class SandboxEgress {
     const refusal = policy.refusal(address, port) ?? this.#crowded();
     if (refusal !== null) {
       this.#notice(`network: ${refusal}`);
-      inner.resetAndDestroy();
+      reset(inner);
       return;
     }
     this.#connections.add(inner);
@@ -117,7 +118,7 @@ export class SandboxEgress {
   #nameStream(socket: Socket): void {
     socket.on("error", ignore);
     if (this.#nameStreams.size >= this.#parts.shared.limits.nameStreamsPerSandbox) {
-      socket.resetAndDestroy();
+      reset(socket);
       return;
     }
     this.#nameStreams.add(socket);

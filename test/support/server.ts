@@ -51,14 +51,25 @@ export interface ServerOptions {
   readonly flags?: readonly string[];
   /** Where the data directory is made: without links in its path, and passable to the server's user. */
   readonly base?: string;
+  /** A network of its own, which the test made. */
+  readonly network?: ServerNetwork;
+}
+
+export interface ServerNetwork {
+  /** Runs a command in it. */
+  readonly within: readonly string[];
+  /** Whose namespaces they are. */
+  readonly holderPid: number;
+  /** As fetch, in it. */
+  readonly fetch: typeof fetch;
 }
 
 export async function startServer(t: Owner, options: ServerOptions = {}): Promise<Server> {
   const base = options.base ?? passableDirectory(t);
   const dataDir = join(base, "data");
   const admin = join(base, "run/admin.sock");
-  const audit = createLeakAudit(dataDir);
-  let running = await launch(dataDir, admin, options.flags ?? []);
+  const audit = createLeakAudit(dataDir, options.network === undefined ? [] : [options.network.holderPid]);
+  let running = await launch(dataDir, admin, options);
 
   const cli: Server["cli"] = (args, { env, ...rest } = {}) =>
     runCommand(args, { ...rest, env: { TSFN_SERVER: admin, ...env } });
@@ -85,7 +96,7 @@ export async function startServer(t: Owner, options: ServerOptions = {}): Promis
       if (code !== 0) throw new Error(`tsfn deploy ${directory} exited with ${code}\n${stdout}${stderr}`);
     },
     ask: (route) => askAdmin(admin, route),
-    fetch: (path, init) => fetch(`${running.info.url}${path}`, init),
+    fetch: (path, init) => (options.network?.fetch ?? fetch)(`${running.info.url}${path}`, init),
     kill9(...victims) {
       audit.observe(running.info.guardianPid);
       if (victims.includes("guardian")) audit.leftToInit();
@@ -95,7 +106,7 @@ export async function startServer(t: Owner, options: ServerOptions = {}): Promis
     ended: () => running.ended,
     async start() {
       await running.ended;
-      running = await launch(dataDir, admin, options.flags ?? []);
+      running = await launch(dataDir, admin, options);
     },
     stop,
   };
@@ -107,9 +118,12 @@ interface Running {
   readonly ended: Promise<CommandResult>;
 }
 
-async function launch(dataDir: string, admin: string, flags: readonly string[]): Promise<Running> {
+async function launch(dataDir: string, admin: string, { flags = [], network }: ServerOptions): Promise<Running> {
   const own = ["--foreground", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--admin", admin];
-  const child = spawnCommand(["server", "start", ...own, ...flags]);
+  const child = spawnCommand(
+    ["server", "start", ...own, ...flags],
+    network === undefined ? {} : { within: network.within },
+  );
   const written = { stdout: "", stderr: "" };
   child.stdout?.setEncoding("utf8").on("data", (piece: string) => {
     written.stdout += piece;
