@@ -194,7 +194,8 @@ static int open_connections(bool *has_ipv6, struct failure *f) {
     const int on = 1, off = 0;
     cleanup_fd int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     *has_ipv6 = fd >= 0;
-    if (!*has_ipv6) fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (!*has_ipv6 && errno == EAFNOSUPPORT)
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return fail(f, "listen for what goes out", "socket");
     if (*has_ipv6 && (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0 ||
                       setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &on, sizeof on) < 0))
