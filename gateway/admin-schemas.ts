@@ -51,7 +51,7 @@ const manifest = z
     prefork: z.enum(["function", "runtime", "none"]),
     scaling: z.object({ min: count, max: count, idleTimeoutMs: count }),
     routes: z.array(z.object({ host: z.string().nullable(), path: z.string() })).readonly(),
-    network: z.literal("none"),
+    network: z.union([z.enum(["none", "internet"]), z.array(z.object({ host: z.string(), port: count })).readonly()]),
   })
   .openapi("Manifest");
 

@@ -3,12 +3,16 @@
 
 import { readFileSync } from "node:fs";
 import { pino } from "pino";
+import { openEgress } from "../runtime/egress/index.ts";
 import { asTsfnError, catalogue, TsfnError } from "../runtime/errors.ts";
+import { openFilesLimit } from "../runtime/pool/index.ts";
 import { linuxSandboxes } from "../runtime/sandbox/index.ts";
-import { connectWarden, type WardenClient } from "../runtime/warden/index.ts";
+import { connectWarden, endWithin, type WardenClient } from "../runtime/warden/index.ts";
 import { errorBlock } from "./cli/index.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
 import { daemonSettings } from "./daemon-settings.ts";
+
+const exitTimeoutS = 3;
 
 const output = pino.destination({ dest: 1, sync: false });
 // Whoever read the log is gone; that is no reason to stop serving, and there is nowhere left to say so.
@@ -30,7 +34,7 @@ async function start(): Promise<Daemon> {
     const warden = connect();
     const daemon = await startDaemon({
       settings,
-      sandboxes: linuxSandboxes(warden),
+      sandboxes: linuxSandboxes(warden, openEgress({ openFiles: await openFilesLimit(), fault: reportFault })),
       version: packageVersion(),
       wardenPid: process.ppid,
       log,
@@ -44,6 +48,10 @@ async function start(): Promise<Daemon> {
     process.stderr.write(`${errorBlock(error).join("\n")}\n`);
     return exit(catalogue[error.code].exitCode);
   }
+}
+
+function reportFault(error: Error): void {
+  log.error({ err: error }, "fault");
 }
 
 function connect(): WardenClient {
@@ -62,5 +70,7 @@ function packageVersion(): string {
 
 function exit(status: number): never {
   output.flushSync();
+  // Worker threads end with the process, which waits for them: for no longer than this, whatever they are in the middle of.
+  endWithin(exitTimeoutS);
   process.exit(status);
 }

@@ -46,21 +46,37 @@ void namespaces_close_but_mounts(struct namespaces *ns) {
         if (i != NAMESPACE_MNT) fd_close(&ns->fds[i]);
 }
 
-int namespaces_set_hostname(pid_t pid, const char *hostname, struct failure *f) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/uts", pid);
-    cleanup_fd int home = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
-    cleanup_fd int away = open(path, O_RDONLY | O_CLOEXEC);
-    if (home < 0 || away < 0 || setns(away, CLONE_NEWUTS) < 0)
-        return fail(f, "visit the sandbox", "uts of %d", pid);
-    int result = sethostname(hostname, strlen(hostname));
+static int visit(const char *own, int away, int flag) {
+    cleanup_fd int home = open(own, O_RDONLY | O_CLOEXEC);
+    if (home < 0 || away < 0 || setns(away, flag) < 0) return -1;
+    int result = home;
+    home = -1;
+    return result;
+}
+
+void namespaces_come_home(int home) {
     int saved = errno;
-    if (setns(home, CLONE_NEWUTS) < 0) {
+    if (setns(home, 0) < 0) {
         perror("warden: cannot come back from a sandbox");
         _exit(1);
     }
     errno = saved;
+}
+
+int namespaces_set_hostname(pid_t pid, const char *hostname, struct failure *f) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/uts", pid);
+    cleanup_fd int away = open(path, O_RDONLY | O_CLOEXEC);
+    cleanup_fd int home = visit("/proc/self/ns/uts", away, CLONE_NEWUTS);
+    if (home < 0) return fail(f, "visit the sandbox", "uts of %d", pid);
+    int result = sethostname(hostname, strlen(hostname));
+    namespaces_come_home(home);
     return result < 0 ? fail(f, "set hostname", "%s", hostname) : 0;
+}
+
+int namespaces_visit_network(int away, struct failure *f) {
+    int home = visit("/proc/self/ns/net", away, CLONE_NEWNET);
+    return home < 0 ? fail(f, "visit the sandbox", "net") : home;
 }
 
 static int enter(const int *fds, int i, struct failure *f) {

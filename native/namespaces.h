@@ -29,6 +29,10 @@ void namespaces_close_but_mounts(struct namespaces *ns);
 #define NAMESPACE_MNT 1
 /* In the warden, which visits the uts namespace of a child and comes back. */
 int namespaces_set_hostname(pid_t pid, const char *hostname, struct failure *f);
+/* In the warden, which visits a network namespace: what it returns is for the way home. */
+int namespaces_visit_network(int away, struct failure *f);
+void namespaces_come_home(int home);
+#define NAMESPACE_NET 4
 /* Moves the calling process into all of them. Its children are then born in new pid and time namespaces. */
 int namespaces_enter(const struct namespaces *ns, enum user_namespace user, struct failure *f);
 /* The same in two steps, for a clone: its root is still being made when it is forked. */

@@ -30,6 +30,7 @@ static const struct {
     {"ipc-namespace", probe_ipc_namespace},
     {"uts-namespace", probe_uts_namespace},
     {"network-namespace", probe_network_namespace},
+    {"network-egress", probe_network_egress},
     {"cgroup-namespace", probe_cgroup_namespace},
     {"time-namespace", probe_time_namespace},
     {"tmpfs", probe_tmpfs},

@@ -3,7 +3,9 @@
 #include "probe_trials.h"
 
 #include "caps.h"
+#include "egress.h"
 #include "landlock.h"
+#include "net.h"
 #include "seccomp.h"
 #include "syscalls.h"
 
@@ -136,6 +138,15 @@ void probe_uts_namespace(struct probe_feature *feature) {
 }
 void probe_network_namespace(struct probe_feature *feature) {
     try_unshare(feature, CLONE_NEWNET);
+}
+/* Functions without a network do without it. */
+void probe_network_egress(struct probe_feature *feature) {
+    struct egress egress;
+    struct failure f;
+    if (unshare(CLONE_NEWNET) < 0) return probe_failed(feature, "unshare");
+    if (net_loopback_up(&f) < 0 || egress_open(&egress, &f) < 0)
+        return probe_degraded(feature, "%s: %s (%s)", f.step, strerror(f.err), f.detail);
+    probe_ok(feature, "connections of a sandbox can be turned to tsfnd");
 }
 void probe_cgroup_namespace(struct probe_feature *feature) {
     try_unshare(feature, CLONE_NEWCGROUP);

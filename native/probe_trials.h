@@ -23,6 +23,7 @@ void probe_pid_namespace(struct probe_feature *feature);
 void probe_ipc_namespace(struct probe_feature *feature);
 void probe_uts_namespace(struct probe_feature *feature);
 void probe_network_namespace(struct probe_feature *feature);
+void probe_network_egress(struct probe_feature *feature);
 void probe_cgroup_namespace(struct probe_feature *feature);
 void probe_time_namespace(struct probe_feature *feature);
 void probe_pidfd(struct probe_feature *feature);

@@ -52,6 +52,12 @@
           has another root, hostname and limits. A working directory below / stays in the old root until     \
           the zygote changes it, and so does what it has mapped. Open files stay as many as at its start. */
 
+#define PROTO_NETWORK_OPEN                                                                                   \
+    13 /* string id -> nothing; lane: a listening socket that takes every connection out of the sandbox,     \
+          whose local address is where it was to go; its name server's UDP socket, and its listening one.    \
+          Once, for an instance's sandbox without a process. The network lasts as long as its namespace, and \
+          the sockets keep that alive: whoever has them closes them when the sandbox is gone. */
+
 /* What a fork's time went into, in order. The root is made in the warden while the clone is forked. */
 #define PROTO_SPANS 11
 #define PROTO_SPAN_ASK 0    /* warden: limits, descriptors, until the zygote is asked */

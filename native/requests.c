@@ -1,6 +1,7 @@
 /* The warden's door: every value is checked here, as if tsfnd were hostile, and trusted inside. A request
  * that is malformed ends the connection; one that asks for what cannot be gets a failure. */
 #include "requests.h"
+#include "egress.h"
 #include "probe.h"
 #include "remains.h"
 #include "warden.h"
@@ -285,7 +286,7 @@ static void reply_usage(struct warden *w, struct owed owed, const struct sandbox
     control_reply(w, owed.verb, owed.request, &reply);
 }
 
-/* USAGE, KILL, DESTROY, LAYER_RESET and WORKING_SET: an id and nothing else. */
+/* USAGE, KILL, DESTROY, LAYER_RESET, WORKING_SET and NETWORK_OPEN: an id and nothing else. */
 static int handle_named(struct warden *w, struct owed owed, struct reader *body) {
     const char *id = read_string(body);
     if (!read_complete(body)) return -1;
@@ -302,6 +303,8 @@ static int handle_named(struct warden *w, struct owed owed, struct reader *body)
         reset(w, owed, s);
     } else if (owed.verb == PROTO_WORKING_SET) {
         share_working_set(w, owed, s);
+    } else if (owed.verb == PROTO_NETWORK_OPEN) {
+        sandbox_open_network(w, s, owed);
     } else {
         sandbox_kill(w, s);
         control_reply(w, owed.verb, owed.request, &(struct writer){0});
@@ -359,6 +362,7 @@ int requests_handle(struct warden *w, uint16_t verb, uint32_t request, struct re
     case PROTO_DESTROY:
     case PROTO_LAYER_RESET:
     case PROTO_WORKING_SET:
+    case PROTO_NETWORK_OPEN:
         return handle_named(w, owed, body);
     case PROTO_LIST:
         return handle_list(w, owed, body);

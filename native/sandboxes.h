@@ -46,6 +46,7 @@ struct sandbox {
     int layer;        /* the writable layer (struct root); -1 while it has none */
     struct watch oom; /* readable when the group ran out of memory */
     bool was_oom;
+    bool has_network; /* or was to have one (egress.c) */
 
     struct making making;
 

@@ -2,7 +2,7 @@
 // with their units. No I/O; output.ts does that.
 
 import { styleText } from "node:util";
-import type { Deployed } from "./answers.ts";
+import type { Deployed, InspectedFunction } from "./answers.ts";
 
 // C0 and C1 controls drive a terminal; the bidirectional ones reorder what the reader sees.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
@@ -76,6 +76,12 @@ export function formatAge(ms: number): string {
   if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)}h`;
   return `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** What it may connect to, as in tsfn.json. */
+export function formatNetwork(network: InspectedFunction["current"]["manifest"]["network"]): string {
+  if (typeof network === "string") return network;
+  return network.map(({ host, port }) => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`)).join(", ");
 }
 
 /** How a function's instances start, and why not as it asks. */

@@ -8,16 +8,19 @@ export { type Catalog, openCatalog } from "./catalog.ts";
 export { parseManifest } from "./manifest.ts";
 export { manifestJsonSchema } from "./manifest-schema.ts";
 export { checkName } from "./name.ts";
+export { formatDestination } from "./network-schema.ts";
 export { packFunction } from "./package.ts";
 export { type FunctionSource, loadSource, type SourceOverrides } from "./source.ts";
 export { type UnpackedPackage, unpackFunction } from "./unpack.ts";
 export {
+  type Destination,
   defaultNode,
   entryOf,
   type FunctionVersion,
   type Manifest,
   type ManifestLimits,
   type ManifestScaling,
+  type Network,
   type NodeName,
   nodeOf,
   type Route,

@@ -3,7 +3,7 @@
 import { type findNodeAtLocation, type Node, findNodeAtLocation as nodeAt } from "jsonc-parser";
 import type { z } from "zod";
 import type { Problem } from "../errors.ts";
-import { plannedValues, wantedEnvName } from "./manifest-schema.ts";
+import { wantedEnvName } from "./manifest-schema.ts";
 import { quote } from "./name.ts";
 import { nearest } from "./nearest.ts";
 
@@ -67,7 +67,7 @@ function placedProblems(source: ManifestText, root: Node, issue: Issue): Problem
   }
   const node = nodeAt(root, path);
   const name = path.length === 0 ? source.file : path.join(".");
-  const found = node === undefined ? "missing" : `${describe(node)}${plannedNote(name, node)}`;
+  const found = node === undefined ? "missing" : describe(node);
   const offset = node?.offset ?? root.offset;
   return [problemAt(source, offset, `${name} is ${found}; wanted ${issue.message}${suggestion(issue, node)}`)];
 }
@@ -130,11 +130,6 @@ function nearestNested(key: string): string | undefined {
 
 function badVariable(name: string): string {
   return `${quote(name)} cannot name a variable; wanted ${wantedEnvName}`;
-}
-
-function plannedNote(name: string, node: Node): string {
-  const value = node.type === "array" ? "a list" : String(node.value);
-  return plannedValues.get(name)?.includes(value) ? ", which is not available in this release" : "";
 }
 
 function suggestion(issue: Issue, node: Node | undefined): string {

@@ -4,6 +4,7 @@
 import * as z from "zod";
 import { parseDuration, parseSize } from "../config.ts";
 import { namePattern, wantedName } from "./name.ts";
+import { networkSchema } from "./network-schema.ts";
 import { routesSchema } from "./route-schema.ts";
 import { defaultNode } from "./version.ts";
 
@@ -11,9 +12,6 @@ const kib = 2 ** 10;
 const mib = 2 ** 20;
 const gib = 2 ** 30;
 const second = 1_000;
-
-/** Values that the design has and this release has not. */
-export const plannedValues: ReadonlyMap<string, readonly string[]> = new Map([["network", ["internet", "a list"]]]);
 
 /** Variables that tsfn itself sets. */
 const reservedEnv = /^(TSFN_.*|K_SERVICE|K_REVISION|__proto__)$/;
@@ -100,7 +98,7 @@ export const manifestSchema = z
       prefork: oneOf(["function", "runtime", "none"]).optional().meta({ default: "function" }),
       scaling: scalingSchema,
       routes: routesSchema.default([]),
-      network: oneOf(["none"]).default("none"),
+      network: networkSchema.prefault("none"),
     },
     object(`{ "name": "hello" }`),
   )

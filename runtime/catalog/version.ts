@@ -27,7 +27,16 @@ export interface Manifest {
   readonly scaling: ManifestScaling;
   /** Under which it answers besides `/function/<name>`. */
   readonly routes: readonly Route[];
-  readonly network: "none";
+  readonly network: Network;
+}
+
+/** What it may connect to: only itself, every public address, or these and nothing else. */
+export type Network = "none" | "internet" | readonly Destination[];
+
+export interface Destination {
+  /** A name in lower case, or an address in its canonical form, without brackets. */
+  readonly host: string;
+  readonly port: number;
 }
 
 /** A custom route. route-schema.ts tells which there may be, route-table.ts which one a request takes. */

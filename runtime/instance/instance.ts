@@ -119,7 +119,7 @@ export interface Forker {
    * A clone in a sandbox of its own, both now the caller's; null when the version is to be started by exec.
    * @throws TsfnError LOAD_FAILED, STARTUP_FAILED, FUNCTION_OOM of a zygote that did not load; SANDBOX_FAILED
    */
-  fork(order: ForkOrder): Promise<Fork | null>;
+  fork(order: InstanceOrder): Promise<Fork | null>;
 }
 
 export interface ForkOrder {
@@ -129,6 +129,11 @@ export interface ForkOrder {
   readonly startTimeoutMs: number;
   /** Hears what a zygote prints that is started for this. */
   readonly log: (line: LogLine) => void;
+}
+
+export interface InstanceOrder extends ForkOrder {
+  /** Gives the clone's sandbox, before the clone is there, what its version may reach; the zygote never has that. */
+  readonly openNetwork: (sandbox: Sandbox) => Promise<void>;
 }
 
 export interface Fork {

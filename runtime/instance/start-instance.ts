@@ -2,11 +2,12 @@
 // fails leaves nothing behind. runtime/zygote is where forks come from.
 
 import type { FunctionVersion } from "../catalog/index.ts";
-import type { LayerDigest, SandboxFactory, SandboxProcess } from "../sandbox/index.ts";
+import type { LayerDigest, Sandbox, SandboxFactory, SandboxProcess } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
 import type { Init } from "../wire/index.ts";
 import { initFor, programFor, sandboxFor } from "./guest-program.ts";
 import type { Fork, Forker, InstanceObserver, StartedInstance } from "./instance.ts";
+import { InstanceLog } from "./instance-log.ts";
 import { LiveInstance, type LiveParts } from "./live-instance.ts";
 
 export interface StartOptions {
@@ -34,7 +35,10 @@ export async function startInstance(options: StartOptions): Promise<StartedInsta
   const { version, layers, startTimeoutMs, observer, forker } = options;
   const log = observer.log.bind(observer);
   const secrets = options.secrets(version.manifest.secrets);
-  const fork = await forker.fork({ version, layers, startTimeoutMs, log });
+  const fork = await forker.fork({
+    ...{ version, layers, startTimeoutMs, log },
+    openNetwork: (sandbox) => openNetwork(options, sandbox),
+  });
   return fork === null ? execInstance(options, startedAtMs, secrets) : adoptFork(options, startedAtMs, fork, secrets);
 }
 
@@ -48,6 +52,7 @@ async function execInstance(
   const processAtMs = now();
   let process: SandboxProcess;
   try {
+    await openNetwork(options, sandbox);
     process = await sandbox.start(programFor(version));
   } catch (thrown) {
     await sandbox.destroy();
@@ -83,6 +88,13 @@ async function adoptFork(
   fork.proven();
   const report = { mode, sandboxMs, ...split(now() - startedAtMs - sandboxMs, loadMs), spans: process.spans };
   return { instance, report };
+}
+
+async function openNetwork({ version, id, observer }: StartOptions, sandbox: Sandbox): Promise<void> {
+  const { network } = version.manifest;
+  if (network === "none") return;
+  const log = new InstanceLog(version, id, (line) => observer.log(line));
+  await sandbox.openNetwork({ network, notice: (message) => log.write("platform", "warn", message, undefined) });
 }
 
 function instanceOf(

@@ -17,8 +17,8 @@ export const systemFiles: ReadonlyMap<string, string> = new Map([
   ["/etc/group", "root:x:0:\nfunction:x:1000:\nnogroup:x:65534:\n"],
   ["/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"],
   ["/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"],
-  // No name server: a sandbox has only its loopback. Without the file, libc would ask 127.0.0.1 and wait.
-  ["/etc/resolv.conf", "options timeout:1 attempts:1\n"],
+  // tsfnd's, where the sandbox has a network (native/egress.c); elsewhere nobody is there and asking fails at once.
+  ["/etc/resolv.conf", "nameserver 127.0.0.53\n"],
   ["/etc/os-release", `NAME="tsfn"\nID=tsfn\nPRETTY_NAME="tsfn function"\n`],
 ]);
 

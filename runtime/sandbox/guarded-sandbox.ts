@@ -4,6 +4,7 @@
 import { TsfnError } from "../errors.ts";
 import type {
   ForkedProcess,
+  NetworkAccess,
   Program,
   Sandbox,
   SandboxClaim,
@@ -30,6 +31,11 @@ class GuardedSandbox implements Sandbox {
 
   describe(): SandboxDescription {
     return this.#sandbox.describe();
+  }
+
+  async openNetwork(access: NetworkAccess): Promise<void> {
+    this.#mustBeAlive("open the network of");
+    return this.#sandbox.openNetwork(access);
   }
 
   async start(program: Program): Promise<SandboxProcess> {

@@ -5,6 +5,8 @@ import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants } from "node:os";
 import { Readable } from "node:stream";
+import type { Egress } from "../egress/index.ts";
+import { asTsfnError, TsfnError } from "../errors.ts";
 import {
   type ActivityReader,
   type Exit,
@@ -19,6 +21,7 @@ import type {
   ExitReport,
   ForkedProcess,
   NamespaceIds,
+  NetworkAccess,
   Program,
   Sandbox,
   SandboxClaim,
@@ -31,16 +34,22 @@ import type {
 } from "./sandbox.ts";
 import { pipeTickets } from "./tickets.ts";
 
-export function linuxSandboxes(warden: WardenClient): SandboxFactory {
+export function linuxSandboxes(warden: WardenClient, egress: Egress): SandboxFactory {
   const readActivity = loadActivityReader();
   return {
     canFork: true,
     hasLayers: true,
     async create(spec) {
       const { uidBase, namespaces, cgroups } = await warden.request(requests.createSandbox(spec));
-      return guard(new LinuxSandbox(warden, readActivity, spec, { uidBase, cgroups, namespaces }));
+      return guard(new LinuxSandbox({ warden, egress, readActivity }, spec, { uidBase, cgroups, namespaces }));
     },
   };
+}
+
+interface Means {
+  readonly warden: WardenClient;
+  readonly egress: Egress;
+  readonly readActivity: ActivityReader;
 }
 
 interface Made {
@@ -52,15 +61,17 @@ interface Made {
 class LinuxSandbox implements Sandbox {
   readonly id: string;
   readonly #warden: WardenClient;
+  readonly #egress: Egress;
   readonly #readActivity: ActivityReader;
   readonly #made: Made;
   readonly #takesInvocations: boolean;
   #claim: SandboxClaim;
   #process: { readonly pid: number; readonly pidNamespace: number; readonly timeNamespace: number } | null = null;
 
-  constructor(warden: WardenClient, readActivity: ActivityReader, spec: SandboxSpec, made: Made) {
+  constructor({ warden, egress, readActivity }: Means, spec: SandboxSpec, made: Made) {
     this.id = spec.id;
     this.#warden = warden;
+    this.#egress = egress;
     this.#readActivity = readActivity;
     this.#made = made;
     this.#takesInvocations = spec.kind !== "zygote";
@@ -82,6 +93,15 @@ class LinuxSandbox implements Sandbox {
       limits: this.#claim.limits,
       layers: this.#claim.layers,
     };
+  }
+
+  async openNetwork({ network, notice }: NetworkAccess): Promise<void> {
+    const { id } = this;
+    this.#egress.assertRoom();
+    const { descriptors } = await this.#warden.request(requests.openNetwork(id)).catch(cannotConnect);
+    const [connections = -1, names = -1, nameStreams = -1] = descriptors ?? [];
+    const lost = () => void this.#warden.request(requests.kill(id)).catch(ignoreGone);
+    this.#egress.open({ id, network, sockets: { connections, names, nameStreams }, notice, lost });
   }
 
   async start(program: Program): Promise<SandboxProcess> {
@@ -122,7 +142,8 @@ class LinuxSandbox implements Sandbox {
   }
 
   async destroy(): Promise<void> {
-    await this.#warden.request(requests.destroy(this.id));
+    // Its network is gone when both are: the namespace lives as long as one of its sockets.
+    await Promise.all([this.#warden.request(requests.destroy(this.id)), this.#egress.close(this.id)]);
     this.#warden.forget(this.id);
   }
 
@@ -147,6 +168,16 @@ class LinuxSandbox implements Sandbox {
     return { process, started };
   }
 }
+
+/** Asked again in vain: what is missing is the kernel's. */
+function cannotConnect(thrown: unknown): never {
+  if (asTsfnError(thrown).code !== "SANDBOX_FAILED") throw thrown;
+  const message = `no network can be had for the function: ${asTsfnError(thrown).message}`;
+  throw new TsfnError("STARTUP_FAILED", message, { hint: "Run: tsfn doctor (network-egress)", cause: thrown });
+}
+
+/** Whoever is to be killed may have gone already. */
+function ignoreGone(): void {}
 
 /** Some numbers have two names; the first is the usual one. */
 const signalNames = new Map(

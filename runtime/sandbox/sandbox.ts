@@ -3,6 +3,7 @@
 
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
+import type { GrantedNetwork } from "../egress/index.ts";
 
 /** sha256 of a layer's content, 64 lower-case hex characters. */
 export type LayerDigest = string;
@@ -16,6 +17,13 @@ export interface SandboxLimits {
   readonly diskBytes: number;
   readonly diskInodes: number;
   readonly openFiles: number;
+}
+
+/** What a sandbox may connect to besides itself, and who hears of it. */
+export interface NetworkAccess {
+  readonly network: GrantedNetwork;
+  /** A sentence for the function's log: what was refused, and what would allow it. */
+  readonly notice: (message: string) => void;
 }
 
 /** What makes a sandbox that of one version. */
@@ -166,6 +174,12 @@ export interface SandboxDescription {
 export interface Sandbox {
   readonly id: string;
   describe(): SandboxDescription;
+  /**
+   * Gives a sandbox that has no process yet a way out of its own loopback: connections over TCP, and a name server. It ends with the
+   * sandbox. Not for a zygote's. @throws TsfnError STARTUP_FAILED where the kernel cannot, NO_CAPACITY; the sandbox is to be
+   * destroyed then
+   */
+  openNetwork(access: NetworkAccess): Promise<void>;
   /** Once per sandbox in this release. @throws TsfnError SANDBOX_FAILED with the failing step. */
   start(program: Program): Promise<SandboxProcess>;
   /**

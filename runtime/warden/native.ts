@@ -43,6 +43,15 @@ export function loadActivityReader(): ActivityReader {
   };
 }
 
+/** The kernel ends this process after so many seconds, by SIGALRM, unless it has ended by then (alarm(2)). */
+export function endWithin(seconds: number): void {
+  try {
+    koffi.load(null).func("unsigned int alarm(unsigned int)")(seconds);
+  } catch {
+    // Without, an end that does not come is the operator's to see.
+  }
+}
+
 function load(): ReturnType<typeof koffi.load> {
   try {
     return koffi.load(library);

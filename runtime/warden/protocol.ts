@@ -17,6 +17,7 @@ export const proto = {
   LAYER_RESET: 10,
   WORKING_SET: 11,
   ZYGOTE_CLAIM: 12,
+  NETWORK_OPEN: 13,
 
   SPANS: 11,
   SPAN_ASK: 0,

@@ -118,6 +118,11 @@ export const requests = {
   shareWorkingSet: (id: string): WardenRequest<void> =>
     request(proto.WORKING_SET, new Writer().string(id), () => undefined),
 
+  openNetwork: (id: string): WardenRequest<void> => ({
+    ...request(proto.NETWORK_OPEN, new Writer().string(id), () => undefined),
+    descriptors: 3,
+  }),
+
   setLimits: (id: string, limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): WardenRequest<void> =>
     request(proto.LIMITS_SET, writeLimits(new Writer().string(id), limits), () => undefined),
 

@@ -7,6 +7,7 @@ import {
   type Fork,
   type Forker,
   type ForkOrder,
+  type InstanceOrder,
   type StartMode,
   sandboxFor,
   type ZygoteRole,
@@ -63,7 +64,7 @@ export class ZygoteForker implements VersionForker {
     this.#parts = parts;
   }
 
-  async fork(order: ForkOrder): Promise<Fork | null> {
+  async fork(order: InstanceOrder): Promise<Fork | null> {
     const { mode } = this.describe(order.version);
     if (mode === "none") return null;
     const zygote = await this.#zygote(mode, order);
@@ -106,6 +107,7 @@ export class ZygoteForker implements VersionForker {
   /** null when none can be made, so that the version is to be started by exec. @throws TsfnError of its code */
   async #zygote(role: ZygoteRole, order: ForkOrder): Promise<Zygote | null> {
     const { zygotes, fault } = this.#parts;
+    const { version } = order;
     try {
       const zygote = await zygotes.get(role, order);
       if (zygote.unforkable.length === 0) return zygote;
@@ -113,25 +115,27 @@ export class ZygoteForker implements VersionForker {
       // Node itself, without a function: nothing can be forked here.
       if (role === "runtime") throw new TsfnError("SANDBOX_FAILED", `a zygote has open ${listOf(zygote.unforkable)}`);
       const reason = `loading it left open ${listOf(zygote.unforkable)}`;
-      this.#unforkable.set(nameOf(order.version), reason);
-      const { function: name, number } = order.version;
+      this.#unforkable.set(nameOf(version), reason);
+      const { function: name, number } = version;
       const msg = `prefork "function" is not possible: ${reason}; its code is loaded after the fork`;
       order.log({ function: name, version: number, instance: "", stream: "platform", level: "warn", msg });
       return await this.#zygote("runtime", order);
     } catch (thrown) {
       const { code } = asTsfnError(thrown);
       const isOfItsCode = role === "function" && code !== "SANDBOX_FAILED" && code !== "NO_CAPACITY";
+      if (isOfItsCode && version.manifest.network !== "none") throw withoutNetwork(thrown);
       if (isOfItsCode || code === "WARDEN_LOST") throw thrown;
       fault(thrown);
       return null;
     }
   }
 
-  async #fork(zygote: Zygote, { version, layers }: ForkOrder): Promise<Fork> {
+  async #fork(zygote: Zygote, { version, layers, openNetwork }: InstanceOrder): Promise<Fork> {
     const { hostname, limits } = sandboxFor(version, "", layers);
     const { sandbox, settled } = await this.#parts.sandboxes.take(limits);
     const askedAtMs = now();
     try {
+      await openNetwork(sandbox);
       const process = await zygote.fork(sandbox, { hostname, layers, limits });
       const mode = zygote.role;
       const isProven = mode === "function" && zygote.isProven;
@@ -154,6 +158,14 @@ export class ZygoteForker implements VersionForker {
       settled();
     }
   }
+}
+
+/** What failed may have been a connection. */
+function withoutNetwork(thrown: unknown): TsfnError {
+  const { code, message, fields } = asTsfnError(thrown);
+  if (code !== "LOAD_FAILED") return asTsfnError(thrown);
+  const hint = `Mend the source. Loading before the fork is without a network; if it needs one, set "prefork": "runtime"`;
+  return new TsfnError(code, message, { ...fields, hint });
 }
 
 function nameOf(version: FunctionVersion): string {

@@ -9,6 +9,10 @@ import { TsfnError } from "../../runtime/errors.ts";
 const wantedName = "a name of a-z, 0-9 and -, 1 to 63 characters, with no - at either end";
 const wantedMemory = 'a size from 32mb to 64gb, such as "64mb"';
 const wantedTimeout = 'a duration from 10ms to 15m, such as "30s"';
+const wantedNetwork = `"none", "internet", or a list of destinations: ["api.example.com:443"]`;
+const wantedDestination = `a host and a port, such as "api.example.com:443", "192.0.2.1:443" or "[2001:db8::1]:443"`;
+const wantedPort = `a port from 1 to 65535 after the host, such as "api.example.com:443"`;
+const wantedElsewhere = "another host: this one is in the sandbox itself, or none that can be connected to";
 const wantedVariable =
   "letters, digits and _, not starting with a digit, at most 128 characters, and none that tsfn sets";
 
@@ -63,9 +67,35 @@ const mistakes: readonly (readonly [text: string, ...told: readonly string[]])[]
   ['{ "secrets": ["A"], "env": { "A": "" } }', `1:15 secrets.0 is "A"; wanted a name that env does not set`],
   ['{ "secrets": ["A", "A"] }', `1:20 secrets.1 is "A"; wanted each name once`],
   ['{ "secrets": "A" }', `1:14 secrets is "A"; wanted a list of secrets' names: ["STRIPE_KEY"]`],
-  ['{ "network": "internet" }', '1:14 network is "internet", which is not available in this release; wanted "none"'],
-  ['{ "network": ["a:1"] }', '1:14 network is an array, which is not available in this release; wanted "none"'],
-  ['{ "network": "lan" }', '1:14 network is "lan"; wanted "none"'],
+  ['{ "network": "lan" }', `1:14 network is "lan"; wanted ${wantedNetwork}`],
+  ['{ "network": 443 }', `1:14 network is 443; wanted ${wantedNetwork}`],
+  ['{ "network": { "host": "a" } }', `1:14 network is an object; wanted ${wantedNetwork}`],
+  ['{ "network": [] }', '1:14 network is an array; wanted at least one destination; "none" is for none'],
+  ['{ "network": [443] }', `1:15 network.0 is 443; wanted ${wantedDestination}`],
+  ['{ "network": ["https://a/"] }', `1:15 network.0 is "https://a/"; wanted ${wantedDestination}`],
+  ['{ "network": ["a b:1"] }', `1:15 network.0 is "a b:1"; wanted ${wantedDestination}`],
+  ['{ "network": ["1.2.3:1"] }', `1:15 network.0 is "1.2.3:1"; wanted ${wantedDestination}`],
+  ['{ "network": ["2001:db8::1:443"] }', `1:15 network.0 is "2001:db8::1:443"; wanted ${wantedDestination}`],
+  ['{ "network": ["[1.2.3.4]:443"] }', `1:15 network.0 is "[1.2.3.4]:443"; wanted ${wantedDestination}`],
+  ['{ "network": ["[fe80::1%eth0]:443"] }', `1:15 network.0 is "[fe80::1%eth0]:443"; wanted ${wantedDestination}`],
+  ['{ "network": ["a.example"] }', `1:15 network.0 is "a.example"; wanted ${wantedPort}`],
+  ['{ "network": ["a.example:*"] }', `1:15 network.0 is "a.example:*"; wanted ${wantedPort}`],
+  ['{ "network": ["[2001:db8::1]"] }', `1:15 network.0 is "[2001:db8::1]"; wanted ${wantedPort}`],
+  ['{ "network": ["a.example:0"] }', `1:15 network.0 is "a.example:0"; wanted ${wantedPort}`],
+  ['{ "network": ["a.example:65536"] }', `1:15 network.0 is "a.example:65536"; wanted ${wantedPort}`],
+  ['{ "network": ["127.0.0.1:80"] }', `1:15 network.0 is "127.0.0.1:80"; wanted ${wantedElsewhere}`],
+  ['{ "network": ["localhost:80"] }', `1:15 network.0 is "localhost:80"; wanted ${wantedElsewhere}`],
+  ['{ "network": ["[::]:80"] }', `1:15 network.0 is "[::]:80"; wanted ${wantedElsewhere}`],
+  ['{ "network": ["224.0.0.1:80"] }', `1:15 network.0 is "224.0.0.1:80"; wanted ${wantedElsewhere}`],
+  [
+    '{ "network": ["[::ffff:10.0.0.1]:80"] }',
+    '1:15 network.0 is "[::ffff:10.0.0.1]:80"; wanted an IPv4 address in its own form, without ::ffff:',
+  ],
+  ['{ "network": ["a:1", "b:1", "A:01"] }', '1:29 network.2 is "A:01"; wanted each destination once'],
+  [
+    `{ "network": [${Array.from({ length: 101 }, (_, index) => `"a:${index + 1}"`)}] }`,
+    "1:14 network is an array; wanted at most 100 destinations",
+  ],
   ['{ "reuse": "nevr" }', '1:12 reuse is "nevr"; wanted "process" or "never"; did you mean "never"?'],
   ['{ "prefork": "nome" }', '1:14 prefork is "nome"; wanted "function" or "runtime" or "none"; did you mean "none"?'],
   ['{ "concurrency": 0 }', "1:18 concurrency is 0; wanted a whole number from 1 to 1000"],
@@ -228,4 +258,16 @@ test("the published schema is the one of this code", (t) => {
   const file = new URL("../../docs/tsfn.schema.json", import.meta.url);
   const wanted = manifestJsonSchema();
   t.deepEqual(JSON.parse(readFileSync(file, "utf8")), wanted, `write this into the file:\n${JSON.stringify(wanted)}`);
+});
+
+test("destinations have one form: lower case, canonical addresses, numbers as ports", (t) => {
+  const network = ["API.example.com:0443", "10.0.0.5:5432", "[2001:DB8:0::1]:443", "_a-b.c:1"];
+  const manifest = parseManifest(JSON.stringify({ network }), "tsfn.json", { name: "hello" });
+  t.deepEqual(manifest.network, [
+    { host: "api.example.com", port: 443 },
+    { host: "10.0.0.5", port: 5432 },
+    { host: "2001:db8::1", port: 443 },
+    { host: "_a-b.c", port: 1 },
+  ]);
+  t.is(parseManifest(`{ "network": "internet" }`, "tsfn.json", { name: "hello" }).network, "internet");
 });

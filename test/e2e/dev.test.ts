@@ -51,7 +51,7 @@ async function startDev(t: ExecutionContext): Promise<Dev> {
   });
   const pids = processTree(child.pid ?? 0).map(({ pid }) => pid);
   const audits: LeakAudit[] = readdirSync(temporary).flatMap((name) =>
-    [join(temporary, name), join(temporary, name, "data")].map(createLeakAudit),
+    [join(temporary, name), join(temporary, name, "data")].map((directory) => createLeakAudit(directory)),
   );
   for (const audit of audits) {
     audit.observe(child.pid ?? 0);

@@ -20,6 +20,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Of another installation than this one. */
   readonly launcher?: string;
+  /** A command that runs the given one somewhere else, such as in another network namespace. */
+  readonly within?: readonly string[];
 }
 
 export async function runCommand(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
@@ -35,8 +37,9 @@ export async function runCommand(args: readonly string[], options: CommandOption
 
 /** Its own process group, as a shell would give it, so that a test can send what Ctrl-C sends. */
 export function spawnCommand(args: readonly string[], options: CommandOptions = {}): ChildProcess {
-  const { env = {}, cwd = root, launcher = tsfn } = options;
-  return spawn(launcher, args, { cwd, env: { ...cleanEnvironment(), ...env }, stdio: "pipe", detached: true });
+  const { env = {}, cwd = root, launcher = tsfn, within = [] } = options;
+  const [command = launcher, ...rest] = [...within, launcher, ...args];
+  return spawn(command, rest, { cwd, env: { ...cleanEnvironment(), ...env }, stdio: "pipe", detached: true });
 }
 
 function cleanEnvironment(): Record<string, string> {

@@ -29,10 +29,13 @@ export interface LeakAudit {
 /** The first uid that sandboxes get; a server owns blocks of 2 ** 24 from here. */
 const firstSandboxUid = 0x4000_0000;
 
-/** @param directory the data directory, without symbolic links; it need not exist yet */
-export function createLeakAudit(directory: string): LeakAudit {
+/**
+ * @param directory the data directory, without symbolic links; it need not exist yet
+ * @param beside processes whose namespaces are not the server's, though it may run in them
+ */
+export function createLeakAudit(directory: string, beside: readonly number[] = []): LeakAudit {
   const group = cgroupName(directory);
-  const host = new Set(namespacesOf("self").values());
+  const host = new Set((["self", ...beside] as const).flatMap((pid) => [...namespacesOf(pid).values()]));
   const namespaces = new Set<number>();
   const uidBlocks = new Set<number>();
   const pids = new Set<number>();

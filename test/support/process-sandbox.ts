@@ -69,6 +69,11 @@ class ProcessSandbox implements Sandbox {
     this.#onDestroyed = onDestroyed;
   }
 
+  /** It has this machine's. */
+  openNetwork(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async start(program: Program): Promise<SandboxProcess> {
     const args = program.argv.slice(1).map((arg) => (arg === "/opt/tsfn/guest.mjs" ? this.#guestFile : arg));
     const child = spawn(process.execPath, args, {

@@ -53,15 +53,25 @@ export interface ServerOptions {
   readonly base?: string;
   /** Starts the server in the command's place. */
   readonly launcher?: string;
+  /** A network of its own, which the test made. */
+  readonly network?: ServerNetwork;
+}
+
+export interface ServerNetwork {
+  /** Runs a command in it. */
+  readonly within: readonly string[];
+  /** Whose namespaces they are. */
+  readonly holderPid: number;
+  /** As fetch, in it. */
+  readonly fetch: typeof fetch;
 }
 
 export async function startServer(t: Owner, options: ServerOptions = {}): Promise<Server> {
   const base = options.base ?? passableDirectory(t);
   const dataDir = join(base, "data");
   const admin = join(base, "run/admin.sock");
-  const audit = createLeakAudit(dataDir);
-  const { flags = [], launcher = tsfn } = options;
-  let running = await launch(dataDir, admin, { flags, launcher });
+  const audit = createLeakAudit(dataDir, options.network === undefined ? [] : [options.network.holderPid]);
+  let running = await launch(dataDir, admin, options);
 
   const cli: Server["cli"] = (args, { env, ...rest } = {}) =>
     runCommand(args, { ...rest, env: { TSFN_SERVER: admin, ...env } });
@@ -88,7 +98,7 @@ export async function startServer(t: Owner, options: ServerOptions = {}): Promis
       if (code !== 0) throw new Error(`tsfn deploy ${directory} exited with ${code}\n${stdout}${stderr}`);
     },
     ask: (route) => askAdmin(admin, route),
-    fetch: (path, init) => fetch(`${running.info.url}${path}`, init),
+    fetch: (path, init) => (options.network?.fetch ?? fetch)(`${running.info.url}${path}`, init),
     kill9(...victims) {
       audit.observe(running.info.guardianPid);
       if (victims.includes("guardian")) audit.leftToInit();
@@ -98,7 +108,7 @@ export async function startServer(t: Owner, options: ServerOptions = {}): Promis
     ended: () => running.ended,
     async start() {
       await running.ended;
-      running = await launch(dataDir, admin, { flags, launcher });
+      running = await launch(dataDir, admin, options);
     },
     stop,
   };
@@ -113,10 +123,10 @@ interface Running {
 async function launch(
   dataDir: string,
   admin: string,
-  { flags, launcher }: Required<Omit<ServerOptions, "base">>,
+  { flags = [], launcher = tsfn, network }: ServerOptions,
 ): Promise<Running> {
   const own = ["--foreground", "--listen", "127.0.0.1:0", "--data-dir", dataDir, "--admin", admin];
-  const child = spawnCommand(["server", "start", ...own, ...flags], { launcher });
+  const child = spawnCommand(["server", "start", ...own, ...flags], { launcher, within: network?.within ?? [] });
   const written = { stdout: "", stderr: "" };
   child.stdout?.setEncoding("utf8").on("data", (piece: string) => {
     written.stdout += piece;

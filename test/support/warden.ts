@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import type { Egress } from "../../runtime/egress/index.ts";
 import { linuxSandboxes, type Program, type SandboxFactory, type SandboxSpec } from "../../runtime/sandbox/index.ts";
 import { connectWarden, type WardenClient, type WardenSockets } from "../../runtime/warden/index.ts";
 import { loadLaneReceiver } from "../../runtime/warden/native.ts";
@@ -87,7 +88,7 @@ export async function startWarden(t: Owner, options: WardenOptions = {}): Promis
     guardianPid,
     relayPid: childrenOf(pid)[0] ?? 0,
     client,
-    sandboxes: linuxSandboxes(client),
+    sandboxes: linuxSandboxes(client, noEgress),
     ended,
     signal: (name) => process.kill(pid, name),
     stop() {
@@ -249,6 +250,17 @@ async function endOf(child: ChildProcess): Promise<WardenEnd> {
 
 function failStart({ code, signal, stderr }: WardenEnd): never {
   throw new Error(`the warden ended with ${code ?? signal} before it was ready: ${stderr}`);
+}
+
+/** Tests that give sandboxes a network have a whole server. */
+const noEgress: Egress = {
+  assertRoom() {},
+  open: () => unreachable(),
+  close: () => Promise.resolve(),
+};
+
+function unreachable(): never {
+  throw new Error("this test has no egress");
 }
 
 const unconnected: WardenClient = {

@@ -1,7 +1,7 @@
 // What becomes of zygotes: they die, grow old, are let go of; and no caller notices.
 
 import test from "ava";
-import type { ForkOrder } from "../../runtime/instance/index.ts";
+import type { InstanceOrder } from "../../runtime/instance/index.ts";
 import { createSandboxPool } from "../../runtime/sandbox/index.ts";
 import { ZygoteForker, Zygotes } from "../../runtime/zygote/index.ts";
 import { listProcesses, type ProcessEntry } from "../support/processes.ts";
@@ -117,7 +117,11 @@ test("an old zygote serves until there is a new one, and its clones live on", as
     fault,
   });
   const forker = new ZygoteForker({ zygotes, sandboxes: createSandboxPool({ sandboxes, size: 0, fault }), fault });
-  const order: ForkOrder = { version: current, layers, startTimeoutMs: 10_000, log: () => {} };
+  const order: InstanceOrder = {
+    ...{ version: current, layers, startTimeoutMs: 10_000 },
+    log: () => {},
+    openNetwork: () => Promise.resolve(),
+  };
   const forks = [];
   const seen = new Set<number>();
   for (let fork = 0; fork < 9; fork += 1) {

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { InstanceDescription } from "../../../runtime/index.ts";
 import type { InspectedFunction } from "../answers.ts";
 import { contextOf, functionPath, withExamples } from "../context.ts";
-import { fields, formatAge, formatBytes, formatMs, formatPrefork } from "../terminal.ts";
+import { fields, formatAge, formatBytes, formatMs, formatNetwork, formatPrefork } from "../terminal.ts";
 
 export function configure(command: Command): void {
   command.argument("<name>", "the function").action(async (name: string) => inspect(name, command));
@@ -48,7 +48,7 @@ function describeFunction({
       ["  pids", String(limits.pids)],
       ["  body", formatBytes(limits.bodyBytes)],
       ["  scaling", `${scaling.min} to ${scaling.max}, idle for ${formatMs(scaling.idleTimeoutMs)}`],
-      ["  network", network],
+      ["  network", formatNetwork(network)],
       // Names only: values may be what the reader of a screen should not see.
       ["  env", Object.keys(env).join(", ") || "none"],
       ["  versions", versions.map(({ number }) => number).join(", ")],

@@ -28,6 +28,11 @@ const remedies: ReadonlyMap<string, string> = new Map([
   ["ipc-namespace", namespaces("CONFIG_IPC_NS")],
   ["uts-namespace", namespaces("CONFIG_UTS_NS")],
   ["network-namespace", namespaces("CONFIG_NET_NS")],
+  [
+    "network-egress",
+    `Load them: modprobe nf_tables nft_tproxy; without, only functions with "network": "none" can be deployed. It needs a ` +
+      "kernel with CONFIG_NF_TABLES_INET and CONFIG_NFT_TPROXY",
+  ],
   ["cgroup-namespace", namespaces("CONFIG_CGROUPS")],
   ["time-namespace", namespaces("CONFIG_TIME_NS")],
   ["tmpfs", newerKernel("5.2", "the new mount API (fsopen) with CONFIG_TMPFS")],

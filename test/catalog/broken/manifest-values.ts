@@ -105,13 +105,18 @@ export const brokenValues: Readonly<Record<string, string>> = {
 }
 `,
 
-  "a network that is not there yet": `{
-  "network": "internet"
+  "a network of another platform": `{
+  "network": "host"
 }
 `,
 
-  "a list of hosts, which is not there yet": `{
-  "network": ["api.example.com:443"]
+  "destinations as URLs, without ports, of the machine itself": `{
+  "network": [
+    "https://api.example.com",
+    "api.example.com",
+    "localhost:5432",
+    "2001:db8::1:443"
+  ]
 }
 `,
 

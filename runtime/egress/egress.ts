@@ -1,0 +1,119 @@
+// tsfnd's side of the way out: starts the worker thread that carries what functions send (egress-worker.ts), when the first
+// one may, and hands it each sandbox's sockets. Downloads are another thread's work, so that they delay no answer.
+
+import { Worker } from "node:worker_threads";
+import { TsfnError } from "../errors.ts";
+import {
+  type EgressEvent,
+  type EgressRequest,
+  egressLimits,
+  type GrantedNetwork,
+  type NetworkSockets,
+} from "./egress-messages.ts";
+
+export interface EgressGrant {
+  /** Of the sandbox. */
+  readonly id: string;
+  readonly network: GrantedNetwork;
+  readonly sockets: NetworkSockets;
+  /** Hears what its function should know. */
+  readonly notice: (message: string) => void;
+  /** The worker died, and its connections with it: the sandbox has no network any more. */
+  readonly lost: () => void;
+}
+
+export interface Egress {
+  /** @throws TsfnError NO_CAPACITY when as many sandboxes have a network as may; asked before one is opened */
+  assertRoom(): void;
+  /** The sockets are its own from now on. */
+  open(grant: EgressGrant): void;
+  /** Ends every connection of the sandbox at once. Resolves when no socket of it is left; at once where there is none. */
+  close(id: string): Promise<void>;
+}
+
+export interface EgressOptions {
+  /** How many descriptors this process may have. */
+  readonly openFiles: number;
+  readonly fault: (error: Error) => void;
+}
+
+export function openEgress(options: EgressOptions): Egress {
+  return new WorkerEgress(options);
+}
+
+interface Open {
+  readonly grant: EgressGrant;
+  readonly closed: PromiseWithResolvers<void>;
+}
+
+class WorkerEgress implements Egress {
+  readonly #options: EgressOptions;
+  readonly #limits;
+  readonly #open = new Map<string, Open>();
+  #worker: Worker | null = null;
+
+  constructor(options: EgressOptions) {
+    this.#options = options;
+    this.#limits = egressLimits(options.openFiles);
+  }
+
+  assertRoom(): void {
+    const { sandboxes } = this.#limits;
+    if (this.#open.size < sandboxes) return;
+    const message = `${sandboxes} instances with a network are all that ${this.#options.openFiles} open files allow`;
+    throw new TsfnError("NO_CAPACITY", message, {
+      hint: "Retry later, or start the server with a higher limit (ulimit -n)",
+    });
+  }
+
+  open(grant: EgressGrant): void {
+    const { id, network, sockets } = grant;
+    this.#open.set(id, { grant, closed: Promise.withResolvers() });
+    this.#ask({ verb: "open", id, network, sockets });
+  }
+
+  close(id: string): Promise<void> {
+    const open = this.#open.get(id);
+    if (open === undefined) return Promise.resolve();
+    this.#ask({ verb: "close", id });
+    return open.closed.promise;
+  }
+
+  #ask(request: EgressRequest): void {
+    this.#worker ??= this.#start();
+    this.#worker.postMessage(request);
+  }
+
+  #start(): Worker {
+    // Without the process's own flags, some of which a worker refuses.
+    const worker = new Worker(new URL("./egress-worker.ts", import.meta.url), {
+      workerData: this.#limits,
+      execArgv: [],
+    });
+    worker.unref();
+    worker.on("message", (event: EgressEvent) => this.#hear(event));
+    worker.on("error", (error: Error) => this.#options.fault(error));
+    worker.once("exit", () => this.#died());
+    return worker;
+  }
+
+  #hear(event: EgressEvent): void {
+    if (event.event === "fault") this.#options.fault(new Error(`egress: ${event.message}`));
+    else if (event.event === "notice") this.#open.get(event.id)?.grant.notice(event.message);
+    else this.#forget(event.id);
+  }
+
+  /** Its sockets were closed with it. The next grant starts another. */
+  #died(): void {
+    this.#worker = null;
+    for (const [id, { grant }] of this.#open) {
+      this.#forget(id);
+      grant.lost();
+    }
+  }
+
+  #forget(id: string): void {
+    this.#open.get(id)?.closed.resolve();
+    this.#open.delete(id);
+  }
+}

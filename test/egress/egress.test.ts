@@ -1,0 +1,45 @@
+// The worker thread that carries what functions send: it may die, and what was its own is told so, and another one comes.
+
+import { once } from "node:events";
+import { createServer } from "node:net";
+import test from "ava";
+import { openEgress } from "../../runtime/egress/index.ts";
+import { until } from "../support/until.ts";
+
+const grant = (id: string, descriptor: number, lost: () => void = () => {}) => ({
+  id,
+  network: "internet" as const,
+  sockets: { connections: descriptor, names: descriptor, nameStreams: descriptor },
+  notice: () => {},
+  lost,
+});
+
+test("a worker that dies loses what it had, says why, and is replaced", async (t) => {
+  const [faults, lost] = [[] as Error[], [] as string[]];
+  const egress = openEgress({ openFiles: 1_000, fault: (error) => faults.push(error) });
+  // No descriptor at all, which the warden never sends.
+  for (const id of ["a", "b"]) egress.open(grant(id, -1, () => lost.push(id)));
+  await until("both are told", () => lost.length === 2);
+  t.true(faults.length >= 1);
+  await egress.close("a");
+  egress.open(grant("c", -1, () => lost.push("c")));
+  await until("the next one, too", () => lost.length === 3);
+});
+
+test("what was never opened is closed at once", async (t) => {
+  const egress = openEgress({ openFiles: 1_000, fault: (error) => t.fail(error.message) });
+  await egress.close("nobody");
+  t.pass();
+});
+
+test("there is room for as many sandboxes as descriptors allow", async (t) => {
+  const egress = openEgress({ openFiles: 60, fault: () => {} });
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.teardown(() => server.close());
+  egress.assertRoom();
+  egress.open(grant("a", -1));
+  egress.assertRoom();
+  egress.open(grant("b", -1));
+  t.throws(() => egress.assertRoom(), { code: "NO_CAPACITY", message: /^2 instances with a network are all/ });
+});
