@@ -27,7 +27,7 @@ type Owner = Parameters<typeof functionOf>[0];
 /** Functions whose calls are all forks, because no process serves twice, and two whose processes stay. */
 async function startUnderLoad(t: Owner): Promise<Server> {
   // None made ahead: the server that is started again would have its own.
-  const server = await startServer(t, { flags: ["--sandboxes-ready", "0"] });
+  const server = await startServer(t, { flags: ["--sandboxes-ready", "0", "--zygotes-ready", "0"] });
   await server.deploy(example("hello"));
   await server.deploy(example("sleep"));
   for (const prefork of ["function", "runtime"]) {
