@@ -44,7 +44,26 @@ export function exitError(version: FunctionVersion, exit: ExitReport, lastWords:
   return new TsfnError("FUNCTION_CRASHED", `The process of ${name}@${number} ${describeExit(exit)}`, fields);
 }
 
-/** The same for a process that ended before its function was loaded. `reason` is the exitError or why tsfnd ended it. */
+/** What was known of a process before it ended. */
+export interface BeforeEnd {
+  /** Why tsfnd ended it; null when it was not tsfnd. */
+  readonly endedBy: TsfnError | null;
+  readonly isRetiring: boolean;
+  /** tsfnd ended it only because it had closed its stream and took long to exit. */
+  readonly isSilent: boolean;
+}
+
+/**
+ * What its callers are told, and whether its log should be. A process that takes its time to exit, because the machine is busy or its
+ * memory large, has crashed like any other: if it still ended by itself, by its own code or signal, that is what is told.
+ */
+export function endOf(exit: ExitReport, itsOwn: TsfnError, { endedBy, isRetiring, isSilent }: BeforeEnd) {
+  const isOom = itsOwn.code === "FUNCTION_OOM";
+  const reason = isOom || (isSilent && exit.signal !== "SIGKILL") ? itsOwn : (endedBy ?? itsOwn);
+  return { reason, isNews: isOom || isSilent || (endedBy === null && !isRetiring) };
+}
+
+/** exitError for a process that ended before its function was loaded. `reason` is the exitError or why tsfnd ended it. */
 export function exitWhileLoading(reason: TsfnError, exit: ExitReport, lastWords: LastWords): TsfnError {
   if (reason.code === "FUNCTION_OOM") {
     return new TsfnError("FUNCTION_OOM", `${reason.message} while loading`, reason.fields);

@@ -7,7 +7,7 @@ import type { Answer, Invocation } from "../invocation.ts";
 import type { ExitReport, Sandbox, SandboxProcess } from "../sandbox/index.ts";
 import type { Failure, Init, ProtocolError, Ready } from "../wire/index.ts";
 import type { Exchange } from "./exchange.ts";
-import { exitError, exitWhileLoading, loadGraceMs, silentWhileLoading } from "./exit-reason.ts";
+import { endOf, exitError, exitWhileLoading, loadGraceMs, silentWhileLoading } from "./exit-reason.ts";
 import { callError, loadError } from "./failure-errors.ts";
 import { Flights } from "./flights.ts";
 import { GuestPeer } from "./guest-peer.ts";
@@ -53,6 +53,8 @@ export class LiveInstance implements Instance {
   #known = false;
   /** Why tsfnd ended it; null when it was not tsfnd. First writer wins. */
   #endedBy: TsfnError | null = null;
+  /** It closed its stream without being asked, and had not exited for a while. */
+  #isSilent = false;
 
   constructor(parts: LiveParts) {
     this.id = parts.id;
@@ -136,9 +138,7 @@ export class LiveInstance implements Instance {
 
   invoke(invocation: Invocation, arrival: Arrival): Promise<Answer> {
     // Others have room while the last one of before is cleaned up after.
-    const { running } = this.layer;
-    if (running === null) return this.#invoke(invocation, arrival);
-    return running.then(() => this.#invoke(invocation, arrival));
+    return this.layer.running?.then(() => this.#invoke(invocation, arrival)) ?? this.#invoke(invocation, arrival);
   }
 
   retire(): Promise<void> {
@@ -229,7 +229,10 @@ export class LiveInstance implements Instance {
     this.#wireClosed.resolve();
     this.#flights.takeBack();
     const message = `The process of ${this.#what} closed its stream and was ended`;
-    this.#unlessExited(exitGraceMs, () => this.#end(this.#error("FUNCTION_CRASHED", message)));
+    this.#unlessExited(exitGraceMs, () => {
+      this.#isSilent = this.#state === "ready";
+      this.#end(this.#error("FUNCTION_CRASHED", message));
+    });
   }
 
   #onOverdue(exchange: Exchange): void {
@@ -246,7 +249,6 @@ export class LiveInstance implements Instance {
 
   #letGo(): void {
     this.#peer.retire();
-    // It goes its own way, but soon.
     this.#unlessExited(retireGraceMs, () => void this.kill());
   }
 
@@ -279,11 +281,9 @@ export class LiveInstance implements Instance {
 
   #onExit(exit: ExitReport): void {
     const { lastWords } = this.#output;
-    const itsOwn = exitError(this.version, exit, lastWords);
-    const isOom = itsOwn.code === "FUNCTION_OOM";
-    const reason = isOom ? itsOwn : (this.#endedBy ?? itsOwn);
-    const wasWanted = this.#endedBy !== null || this.#state === "retiring";
-    if (isOom || !wasWanted) this.#log.write("platform", "error", reason.message, this.#flights.onlyRequestId);
+    const before = { endedBy: this.#endedBy, isRetiring: this.#state === "retiring", isSilent: this.#isSilent };
+    const { reason, isNews } = endOf(exit, exitError(this.version, exit, lastWords), before);
+    if (isNews) this.#log.write("platform", "error", reason.message, this.#flights.onlyRequestId);
     this.#takeNoMore();
     this.#state = "dead";
     this.#loaded.reject(exitWhileLoading(reason, exit, lastWords));

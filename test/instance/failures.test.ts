@@ -102,6 +102,18 @@ test("the error of a crash names how the process ended", async (t) => {
   t.regex(messages.get("frame") ?? "", /broke the protocol: a frame of kind/);
 });
 
+test("a process that ends its stream and stays is ended, and its log says why", async (t) => {
+  const live = await startFunction(t, source);
+  const error = await t.throwsAsync<TsfnError>(live.call({ url: "http://h/?how=close&when=before" }));
+  t.is(error?.message, "The process of test@3 closed its stream and was ended");
+  await until(() => live.lines.some(({ stream }) => stream === "platform"));
+  const told = live.lines.filter(({ stream }) => stream === "platform");
+  t.deepEqual(
+    told.map(({ level, msg }) => [level, msg]),
+    [["error", error?.message]],
+  );
+});
+
 test("a thrown error's stack is in the log with its invocation and not in what the caller gets", async (t) => {
   const live = await startFunction(t, source);
   const request = { url: "http://h/?how=throw&when=before", requestId: "r-9" };
