@@ -18,7 +18,7 @@ export async function runCapacity({ quick, owner }: ScenarioOptions): Promise<Re
   const budgetMib = quick ? 512 : 4_096;
   const plain = await measurePlain(owner);
   const plainNodes = plain.map(({ privateKib, pageTablesKib }) => (budgetMib * 1_024) / (privateKib + pageTablesKib));
-  const tsfn = await startTsfn(owner, ["--max-instances", String(most)]);
+  const tsfn = await startTsfn(owner, ["--max-instances", String(most), "--max-waiting", String(most)]);
   await tsfn.deploy("hold", "hold", { prefork: "function", scaling: { max: most, idleTimeout: "1h" } });
   const { fitting, usedMib } = await fill(tsfn, budgetMib);
   const again = await holdCalls(tsfn.port(), `/function/hold?ms=${holdMs}`, fitting);
