@@ -49,27 +49,10 @@ async function sendWhole(exchange: Exchange, answer: Answer, body: Buffer | null
   const { response, signal } = exchange;
   const whole = carriesBody(exchange, answer.status) ? body : null;
   writeHead(exchange, answer, whole === null ? bodilessLength(exchange, answer) : whole.length);
-  await withOthers();
   // As text it leaves in one piece with the head; as a Buffer it would be a second one.
   if (whole !== null && whole.length <= textBelowBytes) response.end(whole.toString("latin1"), "latin1");
   else response.end(whole ?? undefined);
   if (response.socket?.writableLength !== 0) await finished(response, signal);
-}
-
-let departure: Promise<void> | null = null;
-
-/**
- * Resolves, still in this turn of the event loop, when the other answers that came with this one are ready too. Writing
- * them one right after the other wakes their client once; with the making of the next answer in between, once for each.
- */
-function withOthers(): Promise<void> {
-  departure ??= new Promise((resolve) => {
-    process.nextTick(() => {
-      departure = null;
-      resolve();
-    });
-  });
-  return departure;
 }
 
 /** Answers with the error's document, or breaks the connection when the head of another answer has left. */
