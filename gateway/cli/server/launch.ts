@@ -100,16 +100,9 @@ export async function sweepLeftovers(prepared: Prepared, installation: Installat
   await once(spawn(installation.wardenPath, args, { cwd: "/", stdio: "ignore" }), "exit");
 }
 
-/**
- * An invocation leaves some 20 KB of garbage, and nothing of it lives long. V8 begins with a heap for small programs: it would
- * collect every 500 invocations, promote what is in flight, and mark the whole heap twice a second to get rid of that. MiB.
- */
-const heapFlags = ["--min-semi-space-size=16", "--max-semi-space-size=32", "--initial-old-space-size=128"];
-
 function daemonArguments({ settings }: Prepared, installation: Installation): string[] {
   const inside = (path: string): string => insideProgram(path, installation, settings.dataDir);
-  const flags = [...heapFlags, inside(installation.daemonPath), "--settings", JSON.stringify(settings)];
-  return [inside(installation.nodePath), ...flags];
+  return [inside(installation.nodePath), inside(installation.daemonPath), "--settings", JSON.stringify(settings)];
 }
 
 function wardenArguments({ id, uid, gid, runDir, settings }: Prepared, { programDir }: Installation): string[] {
