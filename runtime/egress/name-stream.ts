@@ -20,7 +20,8 @@ export async function serveNameStream(
         const answered = await answer(rest.subarray(2, 2 + length));
         rest = rest.subarray(2 + length);
         if (answered === null) throw new Error("that was no question");
-        socket.write(withLength(answered));
+        // Whoever does not read its answers gets no more of them.
+        await written(socket, withLength(answered));
       }
       if (rest.length > 2 + maxQuestionBytes) throw new Error("the question is too long");
     }
@@ -35,6 +36,13 @@ export function withLength(message: Buffer): Buffer {
   const length = Buffer.alloc(2);
   length.writeUInt16BE(message.length);
   return Buffer.concat([length, message]);
+}
+
+/** Resolves when the kernel has it. Rejects when the socket is closed before. */
+function written(socket: Socket, bytes: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 /** Of the message that is complete; null while none is. */
