@@ -5,17 +5,11 @@ import { join } from "node:path";
 import test from "ava";
 import type { Program, SandboxSpec } from "../../runtime/sandbox/index.ts";
 import { requests } from "../../runtime/warden/index.ts";
-import { held, inside, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import { held, inside, shareWarden, spec, type TestWarden } from "../support/warden.ts";
 
 let warden: TestWarden;
-const undo: (() => unknown)[] = [];
-
-test.before(async () => {
-  warden = await startWarden({ teardown: (step) => undo.unshift(step) });
-});
-
-test.after.always(async () => {
-  for (const step of undo) await step();
+shareWarden(test, (shared) => {
+  warden = shared;
 });
 
 const impossible: readonly (readonly [string, Partial<Parameters<typeof spec>[0]>, string])[] = [

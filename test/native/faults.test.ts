@@ -5,18 +5,12 @@
 import test from "ava";
 import { TsfnError } from "../../runtime/errors.ts";
 import { withFault } from "../support/kernel-faults.ts";
-import { held, inside, run, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import { held, inside, run, shareWarden, spec, type TestWarden } from "../support/warden.ts";
 import { addNodeLayer, generic, startZygote, usualClaim } from "../support/zygote.ts";
 
 let warden: TestWarden;
-const undo: (() => unknown)[] = [];
-
-test.before(async () => {
-  warden = await startWarden({ teardown: (step) => undo.unshift(step) });
-});
-
-test.after.always(async () => {
-  for (const step of undo) await step();
+shareWarden(test, (shared) => {
+  warden = shared;
 });
 
 /** What each call fails with, and whether making and starting a sandbox can do without it. */

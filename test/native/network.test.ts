@@ -4,17 +4,11 @@ import { closeSync, readlinkSync } from "node:fs";
 import test from "ava";
 import { requests } from "../../runtime/warden/index.ts";
 import { withFault } from "../support/kernel-faults.ts";
-import { held, inside, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import { held, inside, shareWarden, spec, type TestWarden } from "../support/warden.ts";
 
 let warden: TestWarden;
-const undo: (() => unknown)[] = [];
-
-test.before(async () => {
-  warden = await startWarden({ teardown: (step) => undo.unshift(step) });
-});
-
-test.after.always(async () => {
-  for (const step of undo) await step();
+shareWarden(test, (shared) => {
+  warden = shared;
 });
 
 const open = (id: string) => warden.client.request(requests.openNetwork(id));

@@ -3,17 +3,11 @@
 
 import { readdirSync, readFileSync, readlinkSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import test from "ava";
-import { addLayer, inside, layer, printed, run, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import { addLayer, inside, layer, printed, run, shareWarden, spec, type TestWarden } from "../support/warden.ts";
 
 let warden: TestWarden;
-const undo: (() => unknown)[] = [];
-
-test.before(async () => {
-  warden = await startWarden({ teardown: (step) => undo.unshift(step) });
-});
-
-test.after.always(async () => {
-  for (const step of undo) await step();
+shareWarden(test, (shared) => {
+  warden = shared;
 });
 
 const namespaceKinds = ["user", "mnt", "pid", "ipc", "uts", "net", "cgroup", "time"] as const;

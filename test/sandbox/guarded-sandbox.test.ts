@@ -1,17 +1,11 @@
 // The guard around a real sandbox: destroy is for ever, and harmless to repeat.
 
 import test from "ava";
-import { inside, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import { inside, shareWarden, spec, startWarden, type TestWarden } from "../support/warden.ts";
 
 let warden: TestWarden;
-const undo: (() => unknown)[] = [];
-
-test.before(async () => {
-  warden = await startWarden({ teardown: (step) => undo.unshift(step) });
-});
-
-test.after.always(async () => {
-  for (const step of undo) await step();
+shareWarden(test, (shared) => {
+  warden = shared;
 });
 
 test("destroy may be called as often as anyone likes, and is done once", async (t) => {

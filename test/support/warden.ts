@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
+import type { TestFn } from "ava";
 import type { Egress } from "../../runtime/egress/index.ts";
 import { linuxSandboxes, type Program, type SandboxFactory, type SandboxSpec } from "../../runtime/sandbox/index.ts";
 import { connectWarden, type WardenClient, type WardenSockets } from "../../runtime/warden/index.ts";
@@ -56,6 +57,17 @@ export const wardenPath = join(root, "native/build/warden");
 const unprivileged = 61_999;
 /** Of the layer that holds /inside. */
 export const layer = createHash("sha256").update("test layer").digest("hex");
+
+/** One for all tests of a file. */
+export function shareWarden(test: TestFn, use: (warden: TestWarden) => void | Promise<void>): void {
+  const undo: (() => unknown)[] = [];
+  test.before(async () => {
+    await use(await startWarden({ teardown: (step) => undo.unshift(step) }));
+  });
+  test.after.always(async () => {
+    for (const step of undo) await step();
+  });
+}
 
 export async function startWarden(t: Owner, options: WardenOptions = {}): Promise<TestWarden> {
   const id = options.after?.id ?? randomBytes(4).toString("hex");

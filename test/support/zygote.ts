@@ -9,7 +9,7 @@ import type { NodeName } from "../../runtime/catalog/index.ts";
 import { copyHostFiles, findGuestLibraries, findHostFiles } from "../../runtime/layers/host-files.ts";
 import type { ForkedProcess, Sandbox, SandboxClaim, SandboxProcess } from "../../runtime/sandbox/index.ts";
 import { root } from "../architecture/tree.ts";
-import { spec, startWarden, type TestWarden } from "./warden.ts";
+import { shareWarden, spec, type TestWarden } from "./warden.ts";
 
 const layer = "c".repeat(64);
 const limits = { memoryBytes: 256 << 20, cpus: 2, pids: 64, diskBytes: 8 << 20, diskInodes: 512, openFiles: 256 };
@@ -37,14 +37,9 @@ export interface SharedZygote {
 
 /** One warden with one zygote, for all the tests of a file: `use` gets them before the first one; they end after the last. */
 export function shareZygote(test: TestFn, use: (shared: SharedZygote) => void, node: NodeName = "node26"): void {
-  const undo: (() => unknown)[] = [];
-  test.before(async () => {
-    const warden = await startWarden({ teardown: (step) => undo.unshift(step) });
+  shareWarden(test, async (warden) => {
     await addNodeLayer(warden, node);
     use({ warden, zygote: await startZygote(warden) });
-  });
-  test.after.always(async () => {
-    for (const step of undo) await step();
   });
 }
 
