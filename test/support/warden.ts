@@ -90,6 +90,8 @@ export async function startWarden(t: Owner, options: WardenOptions = {}): Promis
   const guardianPid = child.pid ?? 0;
   const [pid] = childrenOf(guardianPid);
   if (pid === undefined) throw new Error("the warden did not start");
+  // The last that it starts: what it holds is complete.
+  await foremanOf({ pid });
   options.raw?.(sockets);
   const client = options.raw === undefined ? connectWarden(sockets) : unconnected;
   t.teardown(() => client.close());
