@@ -41,6 +41,8 @@ export interface ExchangeOptions {
 /** What its frames may tell the instance. */
 export interface ExchangeListener {
   failed(exchange: Exchange, failure: Failure): void;
+  /** Its head is there, and all that the answer took but for what it streams. */
+  answered(): void;
   /** The guest is through with it; the last event. */
   settled(exchange: Exchange): void;
 }
@@ -78,6 +80,10 @@ export class Exchange implements EventListenerObject {
 
   get invocation(): Invocation {
     return this.#options.invocation;
+  }
+
+  get requestId(): string {
+    return this.#options.invocation.requestId;
   }
 
   get isAhead(): boolean {
@@ -210,6 +216,7 @@ export class Exchange implements EventListenerObject {
     const execMs = endSpan("exec", invocation.requestId, this.#beganAtMs);
     const timing = { ...start, queueMs: queueMs + this.#beganAtMs - handedOverAtMs, execMs };
     this.#caller.resolve({ status, headers, body, version, cold, timing });
+    this.#listener.answered();
   }
 
   #startAnswer(): AnswerBody {

@@ -64,6 +64,7 @@ export class GuestPeer {
     });
     this.#ofExchanges = {
       failed: (exchange, failure) => listener.failed(exchange, failure),
+      answered: () => listener.answered(),
       settled: (exchange) => {
         this.#exchanges.delete(exchange.number);
         listener.settled(exchange);

@@ -146,6 +146,6 @@ export interface Fork {
   readonly isProven: boolean;
   /** The clone said that it is ready. */
   proven(): void;
-  /** Its first invocation went well. */
+  /** It has answered for the first time, or begun to. */
   served(): void;
 }

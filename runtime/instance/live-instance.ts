@@ -27,6 +27,8 @@ export interface LiveParts {
   readonly sandbox: Sandbox;
   readonly process: SandboxProcess;
   readonly observer: InstanceObserver;
+  /** It has begun to answer. */
+  readonly answered: () => void;
   /** `now()` when its making began. */
   readonly startedAtMs: number;
   /** Destroys the sandbox, once the process is gone. */
@@ -67,8 +69,9 @@ export class LiveInstance implements Instance {
     this.#peer = new GuestPeer(parts.process.wire, {
       ready: (ready) => this.#loaded.resolve(ready),
       loadFailed: (failure) => this.#onLoadFailed(failure),
-      printed: (exchange, { stream, level, text }) => this.#log.write(stream, level, text, requestIdOf(exchange)),
+      printed: (exchange, { stream, level, text }) => this.#log.write(stream, level, text, exchange?.requestId),
       failed: (exchange, failure) => this.#onFailed(exchange, failure),
+      answered: parts.answered,
       settled: (exchange) => this.#onSettled(exchange),
       dirty: () => this.layer.written(),
       resetDone: () => this.layer.entered(),
@@ -187,7 +190,7 @@ export class LiveInstance implements Instance {
     // A cancelled function that throws what its signal told it is no news.
     const isNews = !exchange.cancelled || (failure.name !== "AbortError" && failure.name !== "TimeoutError");
     exchange.fail(callError(this.version, failure));
-    if (isNews) this.#log.write("stderr", "error", failure.stack, requestIdOf(exchange));
+    if (isNews) this.#log.write("stderr", "error", failure.stack, exchange?.requestId);
   }
 
   #onSettled(exchange: Exchange): void {
@@ -220,7 +223,7 @@ export class LiveInstance implements Instance {
 
   #onViolated(error: ProtocolError, exchange: Exchange | null): void {
     const message = `broke the protocol: ${error.message}`;
-    this.#log.write("platform", "error", `the function's process ${message}`, requestIdOf(exchange));
+    this.#log.write("platform", "error", `the function's process ${message}`, exchange?.requestId);
     exchange?.fail(this.#error("FUNCTION_BAD_RESPONSE", `The answer of ${this.#what} is invalid: ${error.message}`));
     this.#end(this.#error("FUNCTION_CRASHED", `The process of ${this.#what} ${message}`));
   }
@@ -293,8 +296,4 @@ export class LiveInstance implements Instance {
   #complain(what: string, error: unknown): void {
     this.#log.write("platform", "error", `the sandbox ${what}: ${asTsfnError(error).message}`, undefined);
   }
-}
-
-function requestIdOf(exchange: Exchange | null): string | undefined {
-  return exchange?.invocation.requestId;
 }

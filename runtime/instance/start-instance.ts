@@ -58,7 +58,7 @@ async function execInstance(
     await sandbox.destroy();
     throw thrown;
   }
-  const instance = instanceOf(options, { sandbox, process, startedAtMs });
+  const instance = instanceOf(options, { sandbox, process, startedAtMs, answered: () => {} });
   const loadMs = await load(
     instance,
     options,
@@ -77,8 +77,12 @@ async function adoptFork(
   const { version, id, startTimeoutMs: loadTimeoutMs } = options;
   const { mode, sandbox, process } = fork;
   const sandboxMs = fork.askedAtMs - startedAtMs;
-  const observer = tellingOfFirst(options.observer, () => fork.served());
-  const instance = instanceOf({ ...options, observer }, { sandbox, process, startedAtMs });
+  let hasServed = false;
+  const answered = (): void => {
+    if (!hasServed) fork.served();
+    hasServed = true;
+  };
+  const instance = instanceOf(options, { sandbox, process, startedAtMs, answered });
   let loadMs = 0;
   if (fork.isProven) instance.trust();
   else {
@@ -99,25 +103,9 @@ async function openNetwork({ version, id, observer }: StartOptions, sandbox: San
 
 function instanceOf(
   { version, id, observer }: StartOptions,
-  made: Pick<LiveParts, "sandbox" | "process" | "startedAtMs">,
+  made: Pick<LiveParts, "sandbox" | "process" | "startedAtMs" | "answered">,
 ) {
   return new LiveInstance({ version, id, observer, ...made, destroy: () => made.sandbox.destroy() });
-}
-
-/** Hears what `observer` hears, and calls `served` when the first invocation went well, before the instance may go. */
-function tellingOfFirst(observer: InstanceObserver, served: () => void): InstanceObserver {
-  let isFirst = true;
-  return {
-    log: (line) => observer.log(line),
-    returned: (instance, returned) => observer.returned(instance, returned),
-    unusable: (instance) => observer.unusable(instance),
-    gone: (instance, exit) => observer.gone(instance, exit),
-    settled(instance, report) {
-      if (isFirst && report.outcome === "ok") served();
-      isFirst = false;
-      observer.settled(instance, report);
-    },
-  };
 }
 
 /** Milliseconds it took, by the guest's own word. */

@@ -83,7 +83,8 @@ export async function startZygote(options: ZygoteOptions): Promise<ZygoteProcess
   const observer = { log, settled: () => {}, returned: () => {}, unusable: () => {}, gone: () => {} };
   // Its clones live in its pid namespace, so the sandbox outlives the process.
   const destroy = () => cloneless().then(() => sandbox.destroy());
-  const instance = new LiveInstance({ version, id, sandbox, process, observer, startedAtMs, destroy });
+  const answered = () => {};
+  const instance = new LiveInstance({ version, id, sandbox, process, observer, answered, startedAtMs, destroy });
   try {
     const ready = await instance.load(zygoteInit(version, role, { id, loadTimeoutMs: startTimeoutMs }), startTimeoutMs);
     return { sandbox, ready, ended: process.exited, kill: () => instance.kill() };

@@ -67,7 +67,7 @@ export class Zygote {
   }
 
   /**
-   * The next clones get what this one has written to by now, at the end of its first invocation, before they ask for it.
+   * The next clones get what this one has written to by now, when it first answers, before they ask for it.
    * Not of a zygote that several versions share: what one writes to is not for the others to know.
    */
   learnFrom(clone: Sandbox, fault: (thrown: unknown) => void): void {

@@ -1,7 +1,9 @@
 // Functions started by forking a process that has loaded them, in real sandboxes: what answers, what falls back, and what a
 // clone is.
 
+import { Readable } from "node:stream";
 import test from "ava";
+import type { Sandbox, SandboxSpec } from "../../runtime/sandbox/index.ts";
 import { openTestRuntime } from "../support/test-runtime.ts";
 import { until } from "../support/until.ts";
 import { startWarden } from "../support/warden.ts";
@@ -33,6 +35,30 @@ test("a version is loaded once, and every instance is a fork of it", async (t) =
     ["function", "function"],
   );
   t.deepEqual(faults, []);
+});
+
+test("what a clone needed for its answer is known to the next ones before a long answer is over", async (t) => {
+  const warden = await startWarden(t);
+  const taughtBy: string[] = [];
+  const create = async (spec: SandboxSpec): Promise<Sandbox> => {
+    const sandbox = await warden.sandboxes.create(spec);
+    const shareWorkingSet = sandbox.shareWorkingSet.bind(sandbox);
+    return Object.assign(sandbox, {
+      shareWorkingSet: () => {
+        taughtBy.push(sandbox.id);
+        return shareWorkingSet();
+      },
+    });
+  };
+  const { deploy, call } = await openTestRuntime(t, {
+    warden: { ...warden, sandboxes: { ...warden.sandboxes, create } },
+  });
+  const stream = "new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([42])) })";
+  await deploy("events", handler(`return new Response(${stream})`));
+  t.deepEqual(taughtBy, [], "nothing has been called");
+  const { body } = await call("events");
+  t.is(taughtBy.length, 1);
+  if (body instanceof Readable) body.destroy();
 });
 
 const behaviours: Readonly<Record<string, readonly [source: string, reason: RegExp | null]>> = {
