@@ -6,7 +6,9 @@
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { Socket } from "node:net";
+import { setTimeout as wait } from "node:timers/promises";
 import {
+  encode,
   encodeInvoke,
   FrameDecoder,
   FrameWriter,
@@ -19,6 +21,7 @@ import { standBy } from "./clone.ts";
 import type { DescriptorSink } from "./descriptor-sink.ts";
 import { fetchHandler } from "./handlers/index.ts";
 import type { LayerWatch } from "./layer-watch.ts";
+import type { ExecutionContext } from "./public.ts";
 
 /** Enough for V8 to collect feedback and compile what is used most; more only delays the first fork. */
 const rounds = 24;
@@ -53,8 +56,10 @@ export async function rehearse({ socketpair, sink, layer, becomeClone }: Rehears
 }
 
 const handler = fetchHandler({
-  async fetch(request: Request): Promise<Response> {
+  async fetch(request: Request, _env: unknown, { signal }: ExecutionContext): Promise<Response> {
     const url = new URL(request.url);
+    if (url.pathname === "/events") return new Response(eventsUntil(signal), { headers: eventStream });
+    if (url.pathname === "/stream") return new Response(streamOf(["rehearsed"]), { headers: eventStream });
     const text = await request.text();
     console.log(`rehearsed ${url.pathname}`);
     const headers = new Headers({ "x-host": request.headers.get("host") ?? "" });
@@ -62,6 +67,27 @@ const handler = fetchHandler({
     return Response.json({ text: JSON.parse(text) }, { status: 200 });
   },
 });
+
+const eventStream = { "content-type": "text/event-stream" };
+
+/** Does not end by itself. */
+async function* eventsUntil(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  yield Buffer.from("data: rehearsed\n\n");
+  await wait(1, undefined, { signal });
+  yield Buffer.from("data: rehearsed again\n\n");
+  await wait(60_000, undefined, { signal });
+}
+
+function streamOf(pieces: string[]): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    pull(controller) {
+      const piece = pieces.shift();
+      if (piece === undefined) controller.close();
+      else controller.enqueue(encoder.encode(piece));
+    },
+  });
+}
 
 const get: Invoke = {
   requestId: "rehearsal",
@@ -78,6 +104,10 @@ const post: Invoke = {
   hasBody: true,
 };
 
+const stream: Invoke = { ...get, url: "http://localhost/stream" };
+/** Its caller leaves after the second piece. */
+const events: Invoke = { ...get, url: "http://localhost/events" };
+
 /** tsfnd's part. */
 class Daemon {
   readonly end: Socket;
@@ -85,13 +115,16 @@ class Daemon {
   readonly #decoder = new FrameDecoder();
   #settled = Promise.withResolvers<void>();
   #calls = 0;
+  /** So many pieces of an answer the caller takes. */
+  #leavesAfter = Number.POSITIVE_INFINITY;
 
   constructor(end: Socket) {
     this.end = end;
     this.#writer = new FrameWriter(end);
     end.on("data", (chunk: Buffer) =>
-      this.#decoder.push(chunk, ({ kind }) => {
+      this.#decoder.push(chunk, ({ kind, payload }) => {
         if (kind === toDaemon.settled) this.#settled.resolve();
+        if (kind === toDaemon.body) this.#take(payload.byteLength);
       }),
     );
   }
@@ -101,6 +134,9 @@ class Daemon {
     this.#writer.sendText(toGuest.adopt, 0, "rehearsal");
     await this.#call(get, null);
     await this.#call(post, '{"rehearsed":true}');
+    await this.#call(stream, null);
+    this.#leavesAfter = 2;
+    await this.#call(events, null);
   }
 
   retire(): void {
@@ -116,5 +152,13 @@ class Daemon {
       this.#writer.send(toGuest.bodyEnd, this.#calls);
     }
     return this.#settled.promise;
+  }
+
+  #take(bytes: number): void {
+    this.#writer.send(toGuest.credit, this.#calls, encode({ bytes }));
+    this.#leavesAfter -= 1;
+    if (this.#leavesAfter > 0) return;
+    this.#leavesAfter = Number.POSITIVE_INFINITY;
+    this.#writer.send(toGuest.cancel, this.#calls, encode({ reason: "client" }));
   }
 }
