@@ -91,6 +91,13 @@ int cgroup_limits_set(const struct cgroups *c, const char *name, const struct cg
     return 0;
 }
 
+int cgroup_prefer(const struct cgroups *c, const char *name, struct failure *f) {
+    if (c->v2 < 0 || !(c->trees[c->v2].controllers & CGROUP_CPU)) return 0;
+    cleanup_fd int dir = open_group(&c->trees[c->v2], name);
+    if (dir < 0) return fail(f, "open cgroup", "%s/…/%s", c->trees[c->v2].mount, name);
+    return cgroup_v2_prefer(dir, f);
+}
+
 int cgroup_open_v2(const struct cgroups *c, const char *name) {
     if (c->v2 < 0) {
         errno = ENOENT;

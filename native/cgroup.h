@@ -73,6 +73,10 @@ int cgroup_create(const struct cgroups *c, const char *name, enum cgroup_kind ki
 bool cgroup_has(const struct cgroups *c, int i, enum cgroup_kind kind);
 int cgroup_limits_set(const struct cgroups *c, const char *name, const struct cgroup_limits *limits,
                       struct failure *f);
+/* A larger share of the processor than the sandboxes beside it, however many they are. Needed only where a v2
+ * tree divides the processor: under v1 the group is in no cpu hierarchy, and competes with all sandboxes
+ * together. */
+int cgroup_prefer(const struct cgroups *c, const char *name, struct failure *f);
 /* For CLONE_INTO_CGROUP; -1 with errno, ENOENT if there is no v2 tree. */
 int cgroup_open_v2(const struct cgroups *c, const char *name);
 /* Moves the calling process, which has one thread, into the groups of the v1 trees. */
@@ -112,6 +116,7 @@ int cgroup_v2_limits_set(int dir, unsigned controllers, const struct cgroup_limi
                          struct failure *f);
 void cgroup_v2_usage_read(int dir, unsigned controllers, enum cgroup_reading reading,
                           struct cgroup_usage *usage);
+int cgroup_v2_prefer(int dir, struct failure *f);
 int cgroup_v2_enable(int dir, unsigned controllers, struct failure *f);
 
 /* Length of a quota's period. The share is exact over each of them: a burst never lasts longer. */

@@ -26,6 +26,12 @@ int cgroup_v2_limits_set(int dir, unsigned controllers, const struct cgroup_limi
     return 0;
 }
 
+int cgroup_v2_prefer(int dir, struct failure *f) {
+    /* The most that the kernel takes; others have 100. */
+    if (text_write(dir, "cpu.weight", "10000") < 0) return fail(f, "prefer a group", "cpu.weight to 10000");
+    return 0;
+}
+
 void cgroup_v2_usage_read(int dir, unsigned controllers, enum cgroup_reading reading,
                           struct cgroup_usage *usage) {
     uint64_t us = text_read_field(dir, "cpu.stat", "usage_usec");
