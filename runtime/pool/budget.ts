@@ -75,6 +75,8 @@ export class Budget {
 
   /** The member's need may have changed: grants starts, to it or to whoever is first. */
   request(member: BudgetMember): void {
+    // Nothing can be granted now; whoever is hungry is asked again when a start has ended.
+    if (this.#starting >= this.#limits.maxStarting && !this.isFull && this.#hungry.has(member)) return;
     if (member.startsWanted() === 0) {
       this.#feed(member);
       return;
