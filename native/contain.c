@@ -35,9 +35,8 @@ static struct root_plan plan_root(const struct sandbox_spec *spec, const struct 
                               .disk_inodes = spec->disk_inodes};
 }
 
-/* The writable layer goes to whoever keeps watch over it. */
+/* The writable layer goes to whoever keeps watch over it, and over the one before. */
 static void keep_layer(struct root *root, int *layer) {
-    fd_close(layer);
     *layer = root->layer;
     root->layer = -1;
 }
@@ -258,14 +257,12 @@ static int ask_zygote(const struct containment *c, const struct fork_plan *plan,
     return result;
 }
 
-static int give_root(const struct containment *c, const struct sandbox_spec *spec,
-                     const struct namespaces *ns, const struct sandbox_uids *uids, enum root_proc proc,
-                     int *layer, int *old, struct failure *f) {
+static int give_root(const struct containment *c, const struct fork_plan *plan, struct failure *f) {
     cleanup_root struct root root = ROOT_NONE;
-    struct root_plan plan = plan_root(spec, uids);
-    if (root_build(&c->mounts, &plan, proc, &root, f) < 0) return -1;
-    if (root_swap(&c->mounts, ns->fds[NAMESPACE_MNT], &root, old, f) < 0) return -1;
-    keep_layer(&root, layer);
+    struct root_plan wanted = plan_root(plan->spec, &plan->uids);
+    if (root_build(&c->mounts, &wanted, ROOT_PROC_SEED, &root, f) < 0) return -1;
+    if (root_cover(&c->mounts, plan->ns->fds[NAMESPACE_MNT], &root, f) < 0) return -1;
+    keep_layer(&root, plan->layer);
     return 0;
 }
 
@@ -281,7 +278,7 @@ int contain_fork(const struct containment *c, const struct fork_plan *plan, stru
         return -1;
     }
     times->asked = fork_now_ns();
-    if (give_root(c, plan->spec, plan->ns, &plan->uids, ROOT_PROC_SEED, plan->layer, NULL, f) < 0) return -1;
+    if (give_root(c, plan, f) < 0) return -1;
     times->rooted = fork_now_ns();
     if (send(ends->status, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return fail(f, "tell the clone", "send");
     return 0;
@@ -289,5 +286,10 @@ int contain_fork(const struct containment *c, const struct fork_plan *plan, stru
 
 int contain_reset(const struct containment *c, const struct sandbox_spec *spec, const struct namespaces *ns,
                   const struct sandbox_uids *uids, int *layer, int *old, struct failure *f) {
-    return give_root(c, spec, ns, uids, ROOT_PROC_KEEP, layer, old, f);
+    cleanup_root struct root root = ROOT_NONE;
+    struct root_plan plan = plan_root(spec, uids);
+    if (root_build(&c->mounts, &plan, ROOT_PROC_KEEP, &root, f) < 0) return -1;
+    if (root_swap(&c->mounts, ns->fds[NAMESPACE_MNT], &root, old, f) < 0) return -1;
+    keep_layer(&root, layer);
+    return 0;
 }

@@ -54,10 +54,15 @@ int root_check_placeholder(const struct mounts *m, struct failure *f);
 /* In the maker, in the sandbox's namespaces, and in the foreman: makes it the root and lets go of everything
  * else. */
 int root_attach(const struct mounts *m, const struct root *root, struct failure *f);
-/* In the warden, which visits the sandbox's mount namespace: the same under the processes that live there.
+/* In the warden, which visits the sandbox's mount namespace, where nobody lives yet: lays it over the
+ * placeholder, an empty directory that cannot be written to. Nobody who enters later sees that or can reach
+ * it; taking it off would have the warden wait for every cpu (synchronize_rcu_expedited), and all others for
+ * it. */
+int root_cover(const struct mounts *m, int mount_namespace, const struct root *root, struct failure *f);
+/* The same as root_attach under the processes that live there, by the warden.
  * Their root moves along, and their working directory if it is the root itself; any other one stays behind
  * in the old root, which lasts as long as they hold something in it. If root->proc is negative, their /proc
- * is carried over. *old, unless that is NULL, keeps the old root from being freed until it is closed. */
+ * is carried over. *old keeps the old root from being freed until it is closed. */
 int root_swap(const struct mounts *m, int mount_namespace, const struct root *root, int *old,
               struct failure *f);
 /* In pid 1 of the sandbox: its own /proc instead of the host's, with which the sandbox was seeded. */

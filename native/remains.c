@@ -6,8 +6,8 @@
 
 /* At 2 ms each, 10 s: a group that is busy for longer holds a process that waits for a disk. */
 #define MOST_REMOVAL_TRIES 5000
-/* Old roots of one sandbox that may wait for the closer. */
-#define MOST_REMAINS 64
+/* Of one sandbox, that may wait for the closer: 64 old roots, with the layer of each. */
+#define MOST_REMAINS 128
 /* A layer that holds less is not worth counting. */
 #define LITTLE_BYTES (1u << 20)
 
@@ -37,7 +37,7 @@ static void begin_reset(struct warden *w, struct sandbox *s) {
     struct failure f;
     struct sandbox_uids uids = sandbox_uids(w, s);
     uint64_t held_bytes = layer_held_bytes(s->layer);
-    int old = -1;
+    int old = -1, layer = s->layer;
     int result = contain_reset(&w->containment, &s->spec, &s->ns, &uids, &s->layer, &old, &f);
     s->is_reset = true;
     /* The reply first: on a machine with one cpu the closer would run before it. */
@@ -46,6 +46,7 @@ static void begin_reset(struct warden *w, struct sandbox *s) {
     else if (!is_tight(w, s, held_bytes))
         reply_reset(w, s, NULL);
     hand_over(w, s, &old);
+    if (layer != s->layer) hand_over(w, s, &layer);
     if (s->remains == 0 && s->reset.request != 0) reply_reset(w, s, NULL);
 }
 
@@ -102,7 +103,7 @@ static void try_removal(struct warden *w, struct sandbox *s) {
 void sandbox_remove(struct warden *w, struct sandbox *s) {
     s->state = PROTO_STATE_DESTROYING;
     s->is_vacated = true;
-    fd_close(&s->layer);
+    hand_over(w, s, &s->layer);
     hand_over(w, s, &s->ns.fds[NAMESPACE_MNT]);
     namespaces_close(&s->ns);
     loop_unwatch(w->loop, &s->oom);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ONLY_ROOT 0x1u
 #define ALL_POINTS 0xfu
@@ -39,12 +40,17 @@ static int attach(int mount, const char *point, struct failure *f) {
     return fail(f, "attach the root", "/%s", point);
 }
 
-int root_attach(const struct mounts *m, const struct root *root, struct failure *f) {
+/* Over the root of before, which whoever enters the namespace from now on does not see. The working directory
+ * is the new one then. */
+static int lay_over(const struct root *root, struct failure *f) {
     if (sys_move_mount(root->overlay, AT_FDCWD, "/") < 0 || fchdir(root->overlay) < 0)
         return fail(f, "attach the root", "overlay");
-    if (attach(root->dev, "dev", f) < 0 || attach(root->shm, "dev/shm", f) < 0 ||
-        attach(root->proc, "proc", f) < 0)
-        return -1;
+    if (attach(root->dev, "dev", f) < 0 || attach(root->shm, "dev/shm", f) < 0) return -1;
+    return attach(root->proc, "proc", f);
+}
+
+int root_attach(const struct mounts *m, const struct root *root, struct failure *f) {
+    if (lay_over(root, f) < 0) return -1;
     /* The old root ends up on top of the new one, where "." still reaches it (pivot_root(2), NOTES). */
     if (sys_pivot_root(".", ".") < 0) return fail(f, "change the root", "pivot_root");
     if (sys_umount(".") < 0 || chdir("/") < 0) return fail(f, "let go of the old root", "umount");
@@ -68,23 +74,36 @@ static int attach_carrying_proc(const struct mounts *m, const struct root *root,
     return root_attach(m, &carried, f);
 }
 
-static int hold_old_root(int *old, struct failure *f) {
-    if (old == NULL) return 0;
-    *old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return *old < 0 ? fail(f, "hold the old root", "open") : 0;
-}
-
-int root_swap(const struct mounts *m, int mount_namespace, const struct root *root, int *old,
-              struct failure *f) {
-    if (setns(mount_namespace, CLONE_NEWNS) < 0) return fail(f, "visit the sandbox", "setns");
-    int result = hold_old_root(old, f) < 0 ? -1 : attach_carrying_proc(m, root, f);
+/* Coming home also sets root and working directory, to the root of the namespace. A warden that cannot is of
+ * no use: everything it does next would be in the sandbox. */
+static void come_home(const struct mounts *m) {
     int saved = errno;
-    /* Coming home also sets root and working directory, to the root of the namespace. A warden that cannot is
-     * of no use: everything it does next would be in the sandbox. */
     if (setns(m->home, CLONE_NEWNS) < 0) {
         perror("warden: cannot come back from a sandbox");
         _exit(1);
     }
     errno = saved;
+}
+
+static int cover(const struct mounts *m, const struct root *root, struct failure *f) {
+    if (lay_over(root, f) < 0) return -1;
+    /* From here on it sees what those who enter later will see. */
+    if (chroot(".") < 0) return fail(f, "change the root", "chroot");
+    return check_nothing_left(m->proc, ALL_POINTS, f);
+}
+
+int root_cover(const struct mounts *m, int mount_namespace, const struct root *root, struct failure *f) {
+    if (setns(mount_namespace, CLONE_NEWNS) < 0) return fail(f, "visit the sandbox", "setns");
+    int result = cover(m, root, f);
+    come_home(m);
+    return result;
+}
+
+int root_swap(const struct mounts *m, int mount_namespace, const struct root *root, int *old,
+              struct failure *f) {
+    if (setns(mount_namespace, CLONE_NEWNS) < 0) return fail(f, "visit the sandbox", "setns");
+    *old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int result = *old < 0 ? fail(f, "hold the old root", "open") : attach_carrying_proc(m, root, f);
+    come_home(m);
     return result;
 }

@@ -82,7 +82,7 @@ const forkFaults = [
   "open_tree:error=EPERM",
   "setns:error=EPERM:when=1",
   "move_mount:error=EINVAL",
-  "pivot_root:error=EPERM",
+  "chroot:error=EPERM",
   "pidfd_open:error=EMFILE",
 ];
 
