@@ -7,7 +7,7 @@ import { now } from "../trace.ts";
 
 /** About less, nobody asks. */
 const unaskedMs = 1;
-/** An answer is good for so long, or for a quarter of the time that the work has lasted: hundreds that work long are not asked all the time. */
+/** An answer is good for so long, or for half of the time that the work has lasted: hundreds that work long are not asked all the time. */
 const freshMs = 0.5;
 
 export class WorkMeter {
@@ -27,7 +27,7 @@ export class WorkMeter {
     const atMs = now();
     const elapsedMs = atMs - sinceMs;
     if (elapsedMs < unaskedMs) return elapsedMs;
-    const isFresh = atMs - this.#askedAtMs < Math.max(freshMs, elapsedMs / 4);
+    const isFresh = atMs - this.#askedAtMs < Math.max(freshMs, elapsedMs / 2);
     if (sinceMs === this.#sinceMs && isFresh) return this.#workedMs;
     this.#askedAtMs = atMs;
     this.#workedMs = this.#ask(sinceMs, elapsedMs);

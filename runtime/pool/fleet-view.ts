@@ -5,7 +5,12 @@ import type { Slot } from "./slot.ts";
 
 export type SlotsView = Pick<PoolView, "starting" | "busyMs" | "resettingMs">;
 
-/** Of those slots that serve, or will serve, those waiting. */
+/** Slots that serve, or will serve, those waiting. */
+export function usableIn(slots: Iterable<Slot>, isSingleUse: boolean): Slot[] {
+  return [...slots].filter(({ phase, used }) => phase !== "leaving" && !(used && isSingleUse));
+}
+
+/** Of usable ones. */
 export function viewOf(usable: readonly Slot[], atMs: number): SlotsView {
   const busyMs: number[] = [];
   const resettingMs: number[] = [];

@@ -8,7 +8,7 @@ import type { Budget, BudgetMember } from "./budget.ts";
 import { CrashLoop, endedUnasked } from "./crash-loop.ts";
 import type { Demand } from "./demand.ts";
 import { afterInvocation, afterStart, type Estimates, forScaling } from "./estimates.ts";
-import { type SlotsView, viewOf } from "./fleet-view.ts";
+import { type SlotsView, usableIn, viewOf } from "./fleet-view.ts";
 import { type LaunchParts, launch, type SlotOwner, slotFor } from "./launch.ts";
 import { maxBackoffMs, retireCount, spareInstances, startsWanted, usableOf } from "./policy.ts";
 import { FreeSlots, hasRoomAhead, isLive, type LiveSlot, type Slot } from "./slot.ts";
@@ -89,7 +89,7 @@ export class Fleet {
 
   /** Why nobody should wait for an instance now; null when waiting is worth it. */
   hopelessCause(): TsfnError | null {
-    return this.#usable().length === 0 ? this.#crashLoop.hopelessCause(now()) : null;
+    return usableIn(this.#slots, this.#isSingleUse).length === 0 ? this.#crashLoop.hopelessCause(now()) : null;
   }
 
   backoffMs(): number {
@@ -239,6 +239,9 @@ export class Fleet {
   #startsWanted(): number {
     if (this.#phase === "closed" || this.backoffMs() > 0) return 0;
     const { concurrency, scaling } = this.#parts.version.manifest;
+    const wantsNone = this.#demand.waiting() === 0 && scaling.min === 0 && !this.#isSingleUse;
+    // As policy.ts would say, without a look at every instance.
+    if (wantsNone || this.#slots.size >= scaling.max) return 0;
     return startsWanted({
       ...this.#view(),
       ...forScaling(this.#estimates),
@@ -261,13 +264,7 @@ export class Fleet {
 
   #view(): SlotsView & { readonly min: number } {
     const min = this.#phase === "open" ? this.#parts.version.manifest.scaling.min : 0;
-    return { ...viewOf(this.#usable(), now()), min };
-  }
-
-  /** Slots that serve, or will serve, those waiting. */
-  #usable(): Slot[] {
-    const isUsedUp = (slot: Slot) => slot.phase === "leaving" || (slot.used && this.#isSingleUse);
-    return [...this.#slots].filter((slot) => !isUsedUp(slot));
+    return { ...viewOf(usableIn(this.#slots, this.#isSingleUse), now()), min };
   }
 
   /** The longest idle instance, if the fleet can do without it. */
