@@ -21,7 +21,8 @@ static int make_parent(struct cgroup_tree *tree, const char *name, struct failur
     if (mkdirat(root, name, 0755) < 0) return fail(f, "make cgroup", "%s/%s", tree->mount, name);
     tree->parent = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (tree->parent < 0) return fail(f, "open cgroup", "%s/%s", tree->mount, name);
-    return tree->v2 ? cgroup_v2_enable(tree->parent, tree->controllers, f) : 0;
+    if (tree->v2) return cgroup_v2_enable(tree->parent, tree->controllers, f);
+    return cgroup_v1_parent_set(tree->parent, tree->controllers, f);
 }
 
 static int enter_devices(struct cgroups *c, struct failure *f) {
@@ -96,6 +97,18 @@ int cgroup_prefer(const struct cgroups *c, const char *name, struct failure *f) 
     cleanup_fd int dir = open_group(&c->trees[c->v2], name);
     if (dir < 0) return fail(f, "open cgroup", "%s/…/%s", c->trees[c->v2].mount, name);
     return cgroup_v2_prefer(dir, f);
+}
+
+void cgroup_weigh(const struct cgroups *c, const char *name, enum cgroup_weight weight) {
+    /* Of 1024 and of 100. */
+    static const char *const shares[] = {"256", "1024"}, *const weights[] = {"12", "100"};
+    for (int i = 0; i < c->count; i++) {
+        const struct cgroup_tree *tree = &c->trees[i];
+        char path[128];
+        if (!(tree->controllers & CGROUP_CPU)) continue;
+        snprintf(path, sizeof path, "%s/%s", name, tree->v2 ? "cpu.weight" : "cpu.shares");
+        (void)text_write(tree->parent, path, "%s", (tree->v2 ? weights : shares)[weight]);
+    }
 }
 
 int cgroup_open_v2(const struct cgroups *c, const char *name) {

@@ -79,6 +79,11 @@ int cgroup_limits_set(const struct cgroups *c, const char *name, const struct cg
 int cgroup_prefer(const struct cgroups *c, const char *name, struct failure *f);
 /* For CLONE_INTO_CGROUP; -1 with errno, ENOENT if there is no v2 tree. */
 int cgroup_open_v2(const struct cgroups *c, const char *name);
+/* How much of the processor its group gets while others want it too: a quarter of the usual until a clone is
+ * complete, so that those who answer calls do not wait for those who will. A kernel may refuse, as no sandbox
+ * is the less safe for. */
+enum cgroup_weight { WEIGHT_OF_START, WEIGHT_USUAL };
+void cgroup_weigh(const struct cgroups *c, const char *name, enum cgroup_weight weight);
 /* Moves the calling process, which has one thread, into the groups of the v1 trees. */
 int cgroup_join(const struct cgroups *c, const char *name, struct failure *f);
 /* Files of the group, open for writing: whoever writes "0" into all of them is in the group. The kernel asks
@@ -108,6 +113,7 @@ const char *cgroup_path(const struct cgroups *c, int i, const char *name, char *
 enum cgroup_age { GROUP_IS_NEW, GROUP_HAS_LIMITS };
 int cgroup_v1_limits_set(int dir, unsigned controllers, const struct cgroup_limits *limits,
                          enum cgroup_age age, struct failure *f);
+int cgroup_v1_parent_set(int dir, unsigned controllers, struct failure *f);
 int cgroup_v1_watch_oom(int dir);
 void cgroup_v1_usage_read(int dir, unsigned controllers, enum cgroup_reading reading,
                           struct cgroup_usage *usage);

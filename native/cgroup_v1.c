@@ -48,6 +48,15 @@ int cgroup_v1_limits_set(int dir, unsigned controllers, const struct cgroup_limi
     return 0;
 }
 
+/* What is beside it is in no group, and counts process by process. A group's share is divided among the
+ * processors that it runs on, so that one process there would have a fraction of one outside. */
+int cgroup_v1_parent_set(int dir, unsigned controllers, struct failure *f) {
+    long shares = 1024 * sysconf(_SC_NPROCESSORS_ONLN);
+    if ((controllers & CGROUP_CPU) && text_write(dir, "cpu.shares", "%ld", shares) < 0)
+        return fail(f, "share the cpu", "cpu.shares to %ld", shares);
+    return 0;
+}
+
 /* v1 kills one task and lets the rest run on, so the warden listens and kills the rest. */
 int cgroup_v1_watch_oom(int dir) {
     cleanup_fd int control = openat(dir, "memory.oom_control", O_RDONLY | O_CLOEXEC);

@@ -4,6 +4,7 @@
 #include "fds.h"
 #include "locks.h"
 #include "mount.h"
+#include "slice.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -174,7 +175,7 @@ static int become_steps(struct job *job, const struct held *held, const struct n
     job->marks[MARK_PROC] = fork_now_ns();
     if (place_descriptors(job, held, f) < 0 || locks_close(&locks, f) < 0) return -1;
     job->marks[MARK_LOCKED] = fork_now_ns();
-    if (renew_loop(node, f) < 0) return -1;
+    if (renew_loop(node, f) < 0 || slice_set(SLICE_OF_INSTANCE_US, f) < 0) return -1;
     job->marks[MARK_LOOPED] = fork_now_ns();
     return 0;
 }

@@ -183,6 +183,7 @@ static void fork_done(struct warden *w, struct sandbox *s, const struct fork_rep
         return; /* the end of the status follows */
     }
     settle(w, s);
+    cgroup_weigh(&w->containment.cgroups, s->spec.id, WEIGHT_USUAL);
     s->clone.phase = CLONE_LIVES;
     s->pid = pid;
     s->report.pid_ns = report->pid_ns;

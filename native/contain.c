@@ -9,6 +9,7 @@
 #include "instance.h"
 #include "net.h"
 #include "pause.h"
+#include "slice.h"
 #include "zygote.h"
 
 #include <fcntl.h>
@@ -98,6 +99,7 @@ int contain_make(struct containment *c, const struct sandbox_spec *spec, const s
     cleanup_root struct root root = ROOT_NONE;
     struct root_plan plan = plan_root(spec, uids);
     if (cgroup_create(&c->cgroups, spec->id, contain_groups(spec), &spec->limits, f) < 0) return -1;
+    if (spec->layer_count == 0) cgroup_weigh(&c->cgroups, spec->id, WEIGHT_OF_START);
     if (spec->layer_count > 0 && root_build(&c->mounts, &plan, ROOT_PROC_SEED, &root, f) < 0) return -1;
     if (start_maker(c, spec, slot, &root, talk, f) < 0) return -1;
     keep_layer(&root, layer);
@@ -140,6 +142,8 @@ static int stage_pause(const struct containment *c, const struct instance_plan *
 static int stage_steps(const struct containment *c, const struct instance_plan *plan,
                        const struct zygote_others *others, struct failure *f) {
     if (plan->kind == PROTO_KIND_ZYGOTE) {
+        /* Its clones have it, too, until they are complete. */
+        if (slice_set(SLICE_OF_START_US, f) < 0) return -1;
         if (namespaces_enter(plan->ns, USER_NAMESPACE_HOST, f) < 0) return -1;
         if (stage_pause(c, plan, others->pause, f) < 0 || stage_join(c, plan, f) < 0) return -1;
     } else if (stage_join(c, plan, f) < 0 || namespaces_enter(plan->ns, USER_NAMESPACE_OWN, f) < 0) {

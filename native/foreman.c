@@ -6,6 +6,7 @@
 #include "child.h"
 #include "contain.h"
 #include "fds.h"
+#include "slice.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -85,7 +86,7 @@ static _Noreturn void be_foreman(struct containment *c, struct born *born, int l
     struct failure f;
     struct packet packet;
     int fds[PLAN_FDS];
-    if (settle_down(c, &link, &f) < 0) _exit(1);
+    if (slice_set(SLICE_OF_START_US, &f) < 0 || settle_down(c, &link, &f) < 0) _exit(1);
     while (receive(link, &packet, fds)) {
         fork_maker(c, born, &packet.plan, fds, link);
         for (int i = 0; i < PLAN_FDS; i++)

@@ -4,6 +4,8 @@
 #include "child.h"
 #include "fds.h"
 #include "seccomp.h"
+#include "slice.h"
+#include "textfile.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -15,6 +17,7 @@
 
 /* Where the report ends up, above what tsfnd inherits; the exec closes it. */
 #define STATUS_FD 5
+#define NICE (-10)
 /* Three for each instance, one for each caller, and some. 8 bytes of kernel memory each. */
 #define ROOM_FOR_DESCRIPTORS 32768
 
@@ -40,6 +43,14 @@ static int make_room_for_descriptors(struct failure *f) {
     return last < 0 ? fail(f, "make room for descriptors", "%d", (int)most) : 0;
 }
 
+/* Every call waits for it, twice, and it seldom takes long. A kernel groups what competes by session
+ * (sched(7), "autogroup") or not at all, and a container may forbid both: then it takes its turn like
+ * everyone. */
+static void go_first(void) {
+    (void)setpriority(PRIO_PROCESS, 0, NICE);
+    (void)text_write(AT_FDCWD, "/proc/self/autogroup", "%d", NICE);
+}
+
 static int become_user(const struct options *o, struct failure *f) {
     if (caps_drop_bounding(f) < 0) return -1;
     if (setgroups(0, NULL) < 0 || setresgid(o->group, o->group, o->group) < 0 ||
@@ -55,6 +66,8 @@ static int become_steps(const struct options *o, const int theirs[2], pid_t ward
     snprintf(cwd, sizeof cwd, "%s/program", o->data_dir);
     /* A terminal's Ctrl-C goes to the warden alone, which asks tsfnd to stop; it does not come twice. */
     if (setsid() < 0) return fail(f, "leave the terminal", "setsid");
+    go_first();
+    if (slice_set(SLICE_OF_DAEMON_US, f) < 0) return -1;
     if (place_descriptors(theirs, status, f) < 0 || make_room_for_descriptors(f) < 0) return -1;
     if (become_user(o, f) < 0) return -1;
     /* A change of uid forgets the request, so it comes after. */
