@@ -18,13 +18,15 @@ export interface Arguments {
   readonly readme: string | undefined;
 }
 
+const longOnes = [...scenarios].filter(([, { onlyNamed }]) => onlyNamed).map(([name]) => name);
+
 export const usage = `usage: npm run bench [-- <scenario> …] [--quick] [--repeat n] [--against result] [--results directory]
        npm run bench -- --readme result
 
 scenarios (all of them, when none is named)
 ${[...scenarios].map(([name, { summary, rounds }]) => `  ${name.padEnd(12)}${summary} (${rounds})`).join("\n")}
 
-  --quick       fewer rounds, for a first look
+  --quick       fewer rounds, for a first look in two minutes; without ${longOnes.join(", ")} unless they are named
   --repeat n    rounds that count, seconds of churn, forks of soak; the default is in brackets
   --against r   say what changed beyond noise since the result in this directory
   --results d   make the result's directory there; bench/results by default
@@ -44,7 +46,8 @@ export function parseArguments(args: readonly string[], defaultResults: string):
   const { help = false, quick = false, repeat, against, results = defaultResults, readme } = values;
   const unknown = names.find((name) => !scenarios.has(name));
   if (unknown !== undefined) return `the scenario is "${unknown}"; wanted one of ${[...scenarios.keys()].join(", ")}`;
-  const chosen = [...scenarios.keys()].filter((name) => names.length === 0 || names.includes(name));
+  const isChosen = (name: string) => (names.length > 0 ? names.includes(name) : !quick || !longOnes.includes(name));
+  const chosen = [...scenarios.keys()].filter(isChosen);
   const rounds = repeat === undefined ? undefined : Number(repeat);
   if (rounds !== undefined && (!Number.isSafeInteger(rounds) || rounds < 1))
     return `--repeat is "${repeat}"; wanted a whole number from 1`;

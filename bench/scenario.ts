@@ -15,6 +15,8 @@ export interface Scenario {
   readonly summary: string;
   readonly rounds: number;
   readonly quickRounds: number;
+  /** Too long for a first look at everything: with --quick only when it is named. */
+  readonly onlyNamed?: true;
   /** It is ended when it takes longer, so that one that hangs does not cost the others their time. */
   readonly limitS: number;
   run(options: ScenarioOptions): Promise<Report>;

@@ -23,11 +23,10 @@ interface Answer {
 }
 
 const floorRounds = 30;
-const warmUpMs = 2_000;
 const callers = 4;
 
 /** `rounds` are seconds. */
-export async function runChurn({ rounds: seconds, owner }: ScenarioOptions): Promise<Report> {
+export async function runChurn({ rounds: seconds, quick, owner }: ScenarioOptions): Promise<Report> {
   const tsfn = await startTsfn(owner);
   // What is made ahead for a function in use goes soon, so that what is left can be counted.
   await tsfn.deploy("count", "count", { reuse: "never", prefork: "function", scaling: { idleTimeout: "2s" } });
@@ -35,10 +34,11 @@ export async function runChurn({ rounds: seconds, owner }: ScenarioOptions): Pro
   const floor = startFloor(owner, await modelOf(tsfn, "hello-model"));
   const floorCpuMs: number[] = [];
   const measureFloor = async () => {
-    for (let round = 0; round < floorRounds; round += 1) floorCpuMs.push((await floor.round("L3")).cpuMs);
+    for (let round = 0; round < (quick ? 10 : floorRounds); round += 1)
+      floorCpuMs.push((await floor.round("L3")).cpuMs);
   };
 
-  await churn(tsfn, warmUpMs);
+  await churn(tsfn, quick ? 500 : 2_000);
   const before = await heldBy(tsfn);
   await measureFloor();
   const cpuBefore = tsfn.readCpuUs();
@@ -48,7 +48,7 @@ export async function runChurn({ rounds: seconds, owner }: ScenarioOptions): Pro
   await measureFloor();
   requireSame(before, await heldBy(tsfn));
   const runc = await prepareRunc(owner, await baseLayersOf(tsfn, "hello-model"), example("hello"));
-  const containers = await churnPeer(owner, runc, { callers, durationMs: Math.max(3, seconds / 4) * 1_000 });
+  const containers = await churnPeer(owner, runc, { callers, durationMs: Math.max(2, seconds / 4) * 1_000 });
 
   const most = floorCpuMs.map((ms) => (availableParallelism() * 1_000) / ms);
   return {

@@ -8,7 +8,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "one call with no instance alive, against a bare node and the floors",
       rounds: 50,
-      quickRounds: 5,
+      quickRounds: 4,
       limitS: 240,
       run: async (options) => (await import("./cold.ts")).runCold(options),
     },
@@ -18,7 +18,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "calls of an instance that is there: latency of one at a time, throughput of 32",
       rounds: 5,
-      quickRounds: 2,
+      quickRounds: 1,
       limitS: 240,
       run: async (options) => (await import("./warm.ts")).runWarm(options),
     },
@@ -28,7 +28,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "one call with no instance alive, against runc, docker and workerd",
       rounds: 20,
-      quickRounds: 3,
+      quickRounds: 2,
       limitS: 180,
       run: async (options) => (await import("./containers.ts")).runContainers(options),
     },
@@ -39,6 +39,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
       summary: "one call with no instance alive, against virtual machines, booted and restored",
       rounds: 5,
       quickRounds: 1,
+      onlyNamed: true,
       limitS: 240,
       run: async (options) => (await import("./vm.ts")).runVm(options),
     },
@@ -58,7 +59,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "create, one call, destroy, for a minute; then the leak audit",
       rounds: 60,
-      quickRounds: 3,
+      quickRounds: 2,
       limitS: 180,
       run: async (options) => (await import("./churn.ts")).runChurn(options),
     },
@@ -78,7 +79,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "a fresh writable layer after no file and after 10,000",
       rounds: 50,
-      quickRounds: 10,
+      quickRounds: 4,
       limitS: 180,
       run: async (options) => (await import("./reset.ts")).runReset(options),
     },
@@ -88,7 +89,8 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "a cold start beside 500 idle instances, a warm call among 5,000 functions",
       rounds: 30,
-      quickRounds: 6,
+      quickRounds: 4,
+      onlyNamed: true,
       limitS: 180,
       run: async (options) => (await import("./flat.ts")).runFlat(options),
     },
@@ -98,7 +100,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "calls of one function while another one goes from 0 to 100 instances",
       rounds: 8,
-      quickRounds: 2,
+      quickRounds: 1,
       limitS: 120,
       run: async (options) => (await import("./neighbour.ts")).runNeighbour(options),
     },
@@ -128,7 +130,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "from a save under tsfn dev to the first answer of the new code, with calls all the time",
       rounds: 50,
-      quickRounds: 5,
+      quickRounds: 4,
       limitS: 120,
       run: async (options) => (await import("./reload.ts")).runReload(options),
     },
@@ -138,7 +140,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "system calls, files and computing inside a sandbox against outside",
       rounds: 20,
-      quickRounds: 5,
+      quickRounds: 2,
       limitS: 120,
       run: async (options) => (await import("./inside.ts")).runInside(options),
     },
@@ -148,7 +150,8 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map<string, Scenario
     {
       summary: "forks that use all of Node, looking for one that crashes or hangs",
       rounds: 10_000,
-      quickRounds: 100,
+      quickRounds: 60,
+      onlyNamed: true,
       limitS: 600,
       run: async (options) => (await import("./soak.ts")).runSoak(options),
     },

@@ -18,7 +18,7 @@ const times = new Map([
   ["cpu", 40_000],
 ]);
 
-export async function runInside({ rounds, owner }: ScenarioOptions): Promise<Report> {
+export async function runInside({ rounds, quick, owner }: ScenarioOptions): Promise<Report> {
   const tsfn = await startTsfn(owner);
   await tsfn.deploy("loop", "loop", { scaling: { idleTimeout: "1h" } });
   const node = (await prepareBareNodes(owner, example("loop"))).spawn();
@@ -36,7 +36,7 @@ export async function runInside({ rounds, owner }: ScenarioOptions): Promise<Rep
     contenders.set(`${what} inside`, measure(tsfn.port(), `/function/loop${query}`));
     contenders.set(`${what} outside`, measure(bare, `/${query}`));
   }
-  const taken = await takeTurns(contenders, { rounds, warmUpRounds: 5 });
+  const taken = await takeTurns(contenders, { rounds, warmUpRounds: quick ? 1 : 5 });
   const samples = (name: string) => taken.get(name) ?? [];
   return {
     title: `system calls, files and computing inside a sandbox and outside of it, ${rounds} rounds in turns`,
