@@ -43,6 +43,7 @@ export async function runNeighbour({ rounds, owner }: ScenarioOptions): Promise<
     setup: [
       "latency from the moment a call was due to its last byte; the instances of ping are there, those of hold are not",
       "during a burst: calls that were due between its first request and its last first byte",
+      "the driver of ping's calls runs before everything else (SCHED_FIFO); that of hold's is one process among others",
     ],
     subjects: [
       { name: "ping, quiet", measures: [measure(0.5, quiet), quietP99] },
