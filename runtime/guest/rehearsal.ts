@@ -113,18 +113,18 @@ class Daemon {
   readonly end: Socket;
   readonly #writer: FrameWriter;
   readonly #decoder = new FrameDecoder();
-  #settled = Promise.withResolvers<void>();
-  #calls = 0;
-  /** So many pieces of an answer the caller takes. */
-  #leavesAfter = Number.POSITIVE_INFINITY;
+  readonly #calls = new Map<number, PromiseWithResolvers<void>>();
+  /** Pieces of answers that callers have taken before they leave, by call. */
+  readonly #taken = new Map<number, number>();
+  #lastNumber = 0;
 
   constructor(end: Socket) {
     this.end = end;
     this.#writer = new FrameWriter(end);
     end.on("data", (chunk: Buffer) =>
-      this.#decoder.push(chunk, ({ kind, payload }) => {
-        if (kind === toDaemon.settled) this.#settled.resolve();
-        if (kind === toDaemon.body) this.#take(payload.byteLength);
+      this.#decoder.push(chunk, ({ kind, invocation, payload }) => {
+        if (kind === toDaemon.settled) this.#calls.get(invocation)?.resolve();
+        if (kind === toDaemon.body) this.#take(invocation, payload.byteLength);
       }),
     );
   }
@@ -133,10 +133,11 @@ class Daemon {
   async play(): Promise<void> {
     this.#writer.sendText(toGuest.adopt, 0, "rehearsal");
     await this.#call(get, null);
+    // Meanwhile it waits for a timer.
+    const left = this.#call(events, null);
     await this.#call(post, '{"rehearsed":true}');
     await this.#call(stream, null);
-    this.#leavesAfter = 2;
-    await this.#call(events, null);
+    await left;
   }
 
   retire(): void {
@@ -144,21 +145,24 @@ class Daemon {
   }
 
   #call(invoke: Invoke, body: string | null): Promise<void> {
-    this.#calls += 1;
-    this.#settled = Promise.withResolvers();
-    this.#writer.sendText(toGuest.invoke, this.#calls, encodeInvoke(invoke));
+    this.#lastNumber += 1;
+    const number = this.#lastNumber;
+    const settled = Promise.withResolvers<void>();
+    this.#calls.set(number, settled);
+    if (invoke === events) this.#taken.set(number, 0);
+    this.#writer.sendText(toGuest.invoke, number, encodeInvoke(invoke));
     if (body !== null) {
-      this.#writer.send(toGuest.body, this.#calls, Buffer.from(body));
-      this.#writer.send(toGuest.bodyEnd, this.#calls);
+      this.#writer.send(toGuest.body, number, Buffer.from(body));
+      this.#writer.send(toGuest.bodyEnd, number);
     }
-    return this.#settled.promise;
+    return settled.promise;
   }
 
-  #take(bytes: number): void {
-    this.#writer.send(toGuest.credit, this.#calls, encode({ bytes }));
-    this.#leavesAfter -= 1;
-    if (this.#leavesAfter > 0) return;
-    this.#leavesAfter = Number.POSITIVE_INFINITY;
-    this.#writer.send(toGuest.cancel, this.#calls, encode({ reason: "client" }));
+  #take(number: number, bytes: number): void {
+    this.#writer.send(toGuest.credit, number, encode({ bytes }));
+    const taken = this.#taken.get(number);
+    if (taken === undefined) return;
+    this.#taken.set(number, taken + 1);
+    if (taken + 1 === 2) this.#writer.send(toGuest.cancel, number, encode({ reason: "client" }));
   }
 }
