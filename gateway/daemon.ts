@@ -1,6 +1,7 @@
 // The life of tsfnd after its start: opens the runtime and both listeners, drains when it is told to stop, and ends at
 // once when the warden is gone. tsfnd.ts is the process around it.
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Settings } from "../runtime/config.ts";
 import { type ErrorCode, TsfnError } from "../runtime/errors.ts";
@@ -36,6 +37,8 @@ export interface Daemon {
 
 /** How long callers that are turned away at the end may take to receive that answer. */
 const farewellMs = 500;
+/** A request that was sent before its caller could know has arrived by then. */
+const arrivalMs = 50;
 
 /** @throws TsfnError; then nothing is left open. */
 export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
@@ -139,6 +142,9 @@ class Ending {
         exchanges.abortAll(new TsfnError(code, `${message}, and this call was not over in time`));
         await this.#within(farewellMs, exchanges.idle());
       }
+      // What was on its way over an open connection is read and refused, rather than cut off.
+      await pause(arrivalMs);
+      await this.#within(farewellMs, exchanges.idle());
       closing.abort();
       await Promise.all([...listeners.map((listener) => listener.close()), runtime.close()]);
       await this.#within(farewellMs, tracing?.close() ?? Promise.resolve());
