@@ -22,7 +22,11 @@ static int make_parent(struct cgroup_tree *tree, const char *name, struct failur
     tree->parent = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (tree->parent < 0) return fail(f, "open cgroup", "%s/%s", tree->mount, name);
     if (tree->v2) return cgroup_v2_enable(tree->parent, tree->controllers, f);
-    return cgroup_v1_parent_set(tree->parent, tree->controllers, f);
+    if (!(tree->controllers & CGROUP_CPU)) return 0;
+    /* What is beside it is in no group, and counts process by process. A group's share is divided among the
+     * processors that it runs on, so that one process there would have a fraction of one outside. */
+    unsigned processors = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+    return cgroup_v1_weight_set(tree->parent, processors * WEIGHT_USUAL, f);
 }
 
 static int enter_devices(struct cgroups *c, struct failure *f) {
@@ -92,23 +96,17 @@ int cgroup_limits_set(const struct cgroups *c, const char *name, const struct cg
     return 0;
 }
 
-int cgroup_prefer(const struct cgroups *c, const char *name, struct failure *f) {
-    if (c->v2 < 0 || !(c->trees[c->v2].controllers & CGROUP_CPU)) return 0;
-    cleanup_fd int dir = open_group(&c->trees[c->v2], name);
-    if (dir < 0) return fail(f, "open cgroup", "%s/…/%s", c->trees[c->v2].mount, name);
-    return cgroup_v2_prefer(dir, f);
-}
-
-void cgroup_weigh(const struct cgroups *c, const char *name, enum cgroup_weight weight) {
-    /* Of 1024 and of 100. */
-    static const char *const shares[] = {"256", "1024"}, *const weights[] = {"12", "100"};
+int cgroup_weigh(const struct cgroups *c, const char *name, enum cgroup_kind kind, unsigned weight,
+                 struct failure *f) {
     for (int i = 0; i < c->count; i++) {
         const struct cgroup_tree *tree = &c->trees[i];
-        char path[128];
-        if (!(tree->controllers & CGROUP_CPU)) continue;
-        snprintf(path, sizeof path, "%s/%s", name, tree->v2 ? "cpu.weight" : "cpu.shares");
-        (void)text_write(tree->parent, path, "%s", (tree->v2 ? weights : shares)[weight]);
+        if (!(tree->controllers & CGROUP_CPU) || !cgroup_has(c, i, kind)) continue;
+        cleanup_fd int dir = open_group(tree, name);
+        if (dir < 0) return fail(f, "open cgroup", "%s/…/%s", tree->mount, name);
+        if ((tree->v2 ? cgroup_v2_weight_set(dir, weight, f) : cgroup_v1_weight_set(dir, weight, f)) < 0)
+            return -1;
     }
+    return 0;
 }
 
 int cgroup_open_v2(const struct cgroups *c, const char *name) {

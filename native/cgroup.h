@@ -73,17 +73,16 @@ int cgroup_create(const struct cgroups *c, const char *name, enum cgroup_kind ki
 bool cgroup_has(const struct cgroups *c, int i, enum cgroup_kind kind);
 int cgroup_limits_set(const struct cgroups *c, const char *name, const struct cgroup_limits *limits,
                       struct failure *f);
-/* A larger share of the processor than the sandboxes beside it, however many they are. Needed only where a v2
- * tree divides the processor: under v1 the group is in no cpu hierarchy, and competes with all sandboxes
- * together. */
-int cgroup_prefer(const struct cgroups *c, const char *name, struct failure *f);
 /* For CLONE_INTO_CGROUP; -1 with errno, ENOENT if there is no v2 tree. */
 int cgroup_open_v2(const struct cgroups *c, const char *name);
-/* How much of the processor its group gets while others want it too: a quarter of the usual until a clone is
- * complete, so that those who answer calls do not wait for those who will. A kernel may refuse, as no sandbox
- * is the less safe for. */
-enum cgroup_weight { WEIGHT_OF_START, WEIGHT_USUAL };
-void cgroup_weigh(const struct cgroups *c, const char *name, enum cgroup_weight weight);
+/* How much of the processor a group gets while others want it too, as v2 counts (cpu.weight). A clone that is
+ * not complete has a quarter, so that those who answer calls do not wait for those who will. tsfnd has the
+ * most that there is; under v1 it is in no cpu hierarchy, and competes with all sandboxes together. */
+#define WEIGHT_OF_START 25u
+#define WEIGHT_USUAL 100u
+#define WEIGHT_OF_DAEMON 10000u
+int cgroup_weigh(const struct cgroups *c, const char *name, enum cgroup_kind kind, unsigned weight,
+                 struct failure *f);
 /* Moves the calling process, which has one thread, into the groups of the v1 trees. */
 int cgroup_join(const struct cgroups *c, const char *name, struct failure *f);
 /* Files of the group, open for writing: whoever writes "0" into all of them is in the group. The kernel asks
@@ -113,7 +112,7 @@ const char *cgroup_path(const struct cgroups *c, int i, const char *name, char *
 enum cgroup_age { GROUP_IS_NEW, GROUP_HAS_LIMITS };
 int cgroup_v1_limits_set(int dir, unsigned controllers, const struct cgroup_limits *limits,
                          enum cgroup_age age, struct failure *f);
-int cgroup_v1_parent_set(int dir, unsigned controllers, struct failure *f);
+int cgroup_v1_weight_set(int dir, unsigned weight, struct failure *f);
 int cgroup_v1_watch_oom(int dir);
 void cgroup_v1_usage_read(int dir, unsigned controllers, enum cgroup_reading reading,
                           struct cgroup_usage *usage);
@@ -122,7 +121,7 @@ int cgroup_v2_limits_set(int dir, unsigned controllers, const struct cgroup_limi
                          struct failure *f);
 void cgroup_v2_usage_read(int dir, unsigned controllers, enum cgroup_reading reading,
                           struct cgroup_usage *usage);
-int cgroup_v2_prefer(int dir, struct failure *f);
+int cgroup_v2_weight_set(int dir, unsigned weight, struct failure *f);
 int cgroup_v2_enable(int dir, unsigned controllers, struct failure *f);
 
 /* Length of a quota's period. The share is exact over each of them: a burst never lasts longer. */

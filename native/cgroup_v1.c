@@ -48,12 +48,10 @@ int cgroup_v1_limits_set(int dir, unsigned controllers, const struct cgroup_limi
     return 0;
 }
 
-/* What is beside it is in no group, and counts process by process. A group's share is divided among the
- * processors that it runs on, so that one process there would have a fraction of one outside. */
-int cgroup_v1_parent_set(int dir, unsigned controllers, struct failure *f) {
-    long shares = 1024 * sysconf(_SC_NPROCESSORS_ONLN);
-    if ((controllers & CGROUP_CPU) && text_write(dir, "cpu.shares", "%ld", shares) < 0)
-        return fail(f, "share the cpu", "cpu.shares to %ld", shares);
+int cgroup_v1_weight_set(int dir, unsigned weight, struct failure *f) {
+    unsigned shares = weight * 1024 / WEIGHT_USUAL;
+    if (text_write(dir, "cpu.shares", "%u", shares) < 0)
+        return fail(f, "weigh the group", "cpu.shares to %u", shares);
     return 0;
 }
 

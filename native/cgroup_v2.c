@@ -26,9 +26,9 @@ int cgroup_v2_limits_set(int dir, unsigned controllers, const struct cgroup_limi
     return 0;
 }
 
-int cgroup_v2_prefer(int dir, struct failure *f) {
-    /* The most that the kernel takes; others have 100. */
-    if (text_write(dir, "cpu.weight", "10000") < 0) return fail(f, "prefer a group", "cpu.weight to 10000");
+int cgroup_v2_weight_set(int dir, unsigned weight, struct failure *f) {
+    if (text_write(dir, "cpu.weight", "%u", weight) < 0)
+        return fail(f, "weigh the group", "cpu.weight to %u", weight);
     return 0;
 }
 

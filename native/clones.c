@@ -177,13 +177,13 @@ static void fork_failed(struct warden *w, struct sandbox *s) {
 static void fork_done(struct warden *w, struct sandbox *s, const struct fork_report *report, pid_t pid) {
     struct failure f;
     cleanup_writer struct writer spans = {0};
-    if (hold(w, s, pid, &f) < 0) {
+    if (cgroup_weigh(&w->containment.cgroups, s->spec.id, CGROUP_OF_CLONE, WEIGHT_USUAL, &f) < 0 ||
+        hold(w, s, pid, &f) < 0) {
         s->clone.failure = f;
         if (is_of_sandbox(pid, s)) kill(pid, SIGKILL);
         return; /* the end of the status follows */
     }
     settle(w, s);
-    cgroup_weigh(&w->containment.cgroups, s->spec.id, WEIGHT_USUAL);
     s->clone.phase = CLONE_LIVES;
     s->pid = pid;
     s->report.pid_ns = report->pid_ns;

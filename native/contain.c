@@ -98,8 +98,10 @@ int contain_make(struct containment *c, const struct sandbox_spec *spec, const s
                  unsigned slot, int *talk, int *layer, struct failure *f) {
     cleanup_root struct root root = ROOT_NONE;
     struct root_plan plan = plan_root(spec, uids);
-    if (cgroup_create(&c->cgroups, spec->id, contain_groups(spec), &spec->limits, f) < 0) return -1;
-    if (spec->layer_count == 0) cgroup_weigh(&c->cgroups, spec->id, WEIGHT_OF_START);
+    enum cgroup_kind groups = contain_groups(spec);
+    if (cgroup_create(&c->cgroups, spec->id, groups, &spec->limits, f) < 0) return -1;
+    if (groups == CGROUP_OF_CLONE && cgroup_weigh(&c->cgroups, spec->id, groups, WEIGHT_OF_START, f) < 0)
+        return -1;
     if (spec->layer_count > 0 && root_build(&c->mounts, &plan, ROOT_PROC_SEED, &root, f) < 0) return -1;
     if (start_maker(c, spec, slot, &root, talk, f) < 0) return -1;
     keep_layer(&root, layer);

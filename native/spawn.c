@@ -43,12 +43,15 @@ static int make_room_for_descriptors(struct failure *f) {
     return last < 0 ? fail(f, "make room for descriptors", "%d", (int)most) : 0;
 }
 
-/* Every call waits for it, twice, and it seldom takes long. A kernel groups what competes by session
- * (sched(7), "autogroup") or not at all, and a container may forbid both: then it takes its turn like
- * everyone. */
-static void go_first(void) {
-    (void)setpriority(PRIO_PROCESS, 0, NICE);
-    (void)text_write(AT_FDCWD, "/proc/self/autogroup", "%d", NICE);
+/* Every call waits for it, twice, and it seldom takes long. A kernel may group what competes by session
+ * (sched(7), "autogroup"), and a container may forbid both: then it takes its turn like everyone. */
+static int go_first(struct failure *f) {
+    if (setpriority(PRIO_PROCESS, 0, NICE) < 0 && errno != EPERM && errno != EACCES)
+        return fail(f, "go first", "nice %d", NICE);
+    if (text_write(AT_FDCWD, "/proc/self/autogroup", "%d", NICE) < 0 && errno != ENOENT && errno != EPERM &&
+        errno != EACCES && errno != EROFS)
+        return fail(f, "go first", "autogroup to %d", NICE);
+    return slice_set(SLICE_OF_DAEMON_US, f);
 }
 
 static int become_user(const struct options *o, struct failure *f) {
@@ -66,10 +69,8 @@ static int become_steps(const struct options *o, const int theirs[2], pid_t ward
     snprintf(cwd, sizeof cwd, "%s/program", o->data_dir);
     /* A terminal's Ctrl-C goes to the warden alone, which asks tsfnd to stop; it does not come twice. */
     if (setsid() < 0) return fail(f, "leave the terminal", "setsid");
-    go_first();
-    if (slice_set(SLICE_OF_DAEMON_US, f) < 0) return -1;
-    if (place_descriptors(theirs, status, f) < 0 || make_room_for_descriptors(f) < 0) return -1;
-    if (become_user(o, f) < 0) return -1;
+    if (go_first(f) < 0 || place_descriptors(theirs, status, f) < 0) return -1;
+    if (make_room_for_descriptors(f) < 0 || become_user(o, f) < 0) return -1;
     /* A change of uid forgets the request, so it comes after. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) return fail(f, "die with the warden", "prctl");
     if (getppid() != warden) _exit(1);
@@ -102,7 +103,7 @@ int spawn_tsfnd(struct warden *w, int theirs[2], struct failure *f) {
     int status[2];
     pid_t warden = getpid();
     if (cgroup_create(cgroups, CGROUP_DAEMON, CGROUP_OF_DAEMON, NULL, f) < 0) return -1;
-    if (cgroup_prefer(cgroups, CGROUP_DAEMON, f) < 0) return -1;
+    if (cgroup_weigh(cgroups, CGROUP_DAEMON, CGROUP_OF_DAEMON, WEIGHT_OF_DAEMON, f) < 0) return -1;
     if (pipe2(status, O_CLOEXEC) < 0) return fail(f, "start tsfnd", "pipe2");
     cleanup_fd int reader = status[0], writer = status[1];
     cleanup_fd int cgroup = cgroup_open_v2(cgroups, CGROUP_DAEMON);

@@ -10,7 +10,7 @@ import type { Demand } from "./demand.ts";
 import { afterInvocation, afterStart, type Estimates, forScaling } from "./estimates.ts";
 import { type SlotsView, usableIn, viewOf } from "./fleet-view.ts";
 import { type LaunchParts, launch, type SlotOwner, slotFor } from "./launch.ts";
-import { maxBackoffMs, retireCount, spareInstances, startsWanted, usableOf } from "./policy.ts";
+import { maxBackoffMs, mayWantStarts, retireCount, spareInstances, startsWanted, usableOf } from "./policy.ts";
 import { FreeSlots, hasRoomAhead, isLive, type LiveSlot, type Slot } from "./slot.ts";
 import { Timers } from "./timers.ts";
 
@@ -239,19 +239,16 @@ export class Fleet {
   #startsWanted(): number {
     if (this.#phase === "closed" || this.backoffMs() > 0) return 0;
     const { concurrency, scaling } = this.#parts.version.manifest;
-    const wantsNone = this.#demand.waiting() === 0 && scaling.min === 0 && !this.#isSingleUse;
-    // As policy.ts would say, without a look at every instance.
-    if (wantsNone || this.#slots.size >= scaling.max) return 0;
+    const held = this.#slots.size;
+    const known = { waiting: this.#demand.waiting(), held, singleUse: this.#isSingleUse, max: scaling.max };
+    if (!mayWantStarts({ ...known, min: scaling.min })) return 0;
     return startsWanted({
+      ...known,
       ...this.#view(),
       ...forScaling(this.#estimates),
-      waiting: this.#demand.waiting(),
       freedMs: now() - this.#freedAtMs,
-      held: this.#slots.size,
       concurrency,
-      singleUse: this.#isSingleUse,
       spare: this.#spareWanted(),
-      max: scaling.max,
     });
   }
 

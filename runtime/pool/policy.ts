@@ -40,6 +40,17 @@ export function startsWanted(view: PoolView): number {
   return Math.max(0, Math.min(Math.max(forMin, forLine), view.max - view.held));
 }
 
+/** Whether that can be more than none, by what is known without a look at every instance. */
+export function mayWantStarts({
+  waiting,
+  min,
+  held,
+  max,
+  singleUse,
+}: Pick<PoolView, "waiting" | "min" | "held" | "max" | "singleUse">): boolean {
+  return held < max && (waiting > 0 || min > 0 || singleUse);
+}
+
 /** How long an invocation may be expected to wait in a busy instance while an idle one could begin it at once. */
 const aheadMs = 1;
 /** Beyond this, more in one batch saves nothing. */

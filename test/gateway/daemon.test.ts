@@ -1,6 +1,8 @@
 // Claims about how a daemon ends: who is still answered, who is refused, and with which status it goes.
 
+import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { connect } from "node:net";
 import test from "ava";
 import { openTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { functionOf, type Owner } from "../support/function-directory.ts";
@@ -65,6 +67,28 @@ test("without its warden the daemon answers everyone 503 WARDEN_LOST and ends wi
   t.is(lost.status, 503);
   t.is(((await lost.json()) as { code: string }).code, "WARDEN_LOST");
   t.is(await daemon.ended, 1);
+});
+
+test("a request that was on its way over an open connection when the end began is refused, not cut off", async (t) => {
+  for (const end of ["stop", "wardenLost"] as const) {
+    const daemon = await openTestDaemon(t);
+    const socket = connect(Number(new URL(daemon.url).port), "127.0.0.1").setEncoding("latin1");
+    let received = "";
+    socket.on("data", (piece) => {
+      received += piece;
+    });
+    const ask = () => socket.write("GET /function/none HTTP/1.1\r\nHost: a\r\n\r\n");
+    ask();
+    await until("the connection has been used", () => received.includes("FUNCTION_NOT_FOUND"));
+    received = "";
+    daemon[end]();
+    // The kernel has it before the daemon, which is in this process, can look.
+    ask();
+    await once(socket, "close");
+    t.regex(received, /^HTTP\/1\.1 503 /, end);
+    t.regex(received, end === "stop" ? /"SHUTTING_DOWN"/ : /"WARDEN_LOST"/);
+    await daemon.ended;
+  }
 });
 
 test("a start on an address that is taken fails, names it, and leaves nothing open", async (t) => {

@@ -72,6 +72,22 @@ test("no more start at the same time than may, and the next starts when one has 
   t.is(pool.ready, 1);
 });
 
+test("who waits for a start that cannot be granted is not asked again before one has ended", (t) => {
+  const pool = new Wanting(newBudget({ maxStarting: 1 }));
+  let asked = 0;
+  const startsWanted = pool.startsWanted.bind(pool);
+  pool.startsWanted = () => {
+    asked += 1;
+    return startsWanted();
+  };
+  pool.want(3);
+  const before = asked;
+  for (let times = 0; times < 100; times += 1) pool.want(3);
+  t.is(asked, before);
+  pool.finishStart();
+  t.deepEqual([pool.starting, pool.ready], [1, 1]);
+});
+
 test("whoever holds the fewest starts first", (t) => {
   const budget = newBudget({ maxStarting: 1 });
   const [greedy, small] = [new Wanting(budget), new Wanting(budget)];

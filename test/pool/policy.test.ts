@@ -6,6 +6,7 @@ import {
   backoffMs,
   isHopeless,
   maxBackoffMs,
+  mayWantStarts,
   mostAhead,
   type PoolView,
   retireCount,
@@ -88,6 +89,12 @@ test("min instances are kept whether or not anyone waits", (t) => {
   t.is(startsWanted({ ...quiet, min: 3 }), 3);
   t.is(startsWanted({ ...quiet, min: 3, starting: 1, busyMs: [0], held: 2 }), 1);
   t.is(startsWanted({ ...quiet, min: 3, busyMs: [0, 0, 0], held: 3 }), 0);
+});
+
+test("a glance never keeps from a start that a look at every instance would want", (t) => {
+  fc.assert(fc.property(views, (view) => t.true(mayWantStarts(view) || startsWanted(view) === 0)));
+  t.false(mayWantStarts({ ...quiet, waiting: 0, min: 0 }));
+  t.false(mayWantStarts({ ...quiet, waiting: 9, held: quiet.max }));
 });
 
 test("nobody waiting and no min starts nothing", (t) => {
