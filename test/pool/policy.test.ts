@@ -94,6 +94,7 @@ test("min instances are kept whether or not anyone waits", (t) => {
 test("a glance never keeps from a start that a look at every instance would want", (t) => {
   fc.assert(fc.property(views, (view) => t.true(mayWantStarts(view) || startsWanted(view) === 0)));
   t.false(mayWantStarts({ ...quiet, waiting: 0, min: 0 }));
+  for (const need of [{ waiting: 1 }, { min: 1 }, { singleUse: true }]) t.true(mayWantStarts({ ...quiet, ...need }));
   t.false(mayWantStarts({ ...quiet, waiting: 9, held: quiet.max }));
 });
 
