@@ -2,7 +2,6 @@
 // of the warden and the descriptors that came with its process.
 
 import { closeSync } from "node:fs";
-import { Socket } from "node:net";
 import { constants } from "node:os";
 import { Readable } from "node:stream";
 import type { Egress } from "../egress/index.ts";
@@ -17,6 +16,7 @@ import {
   type WardenRequest,
 } from "../warden/index.ts";
 import { guard } from "./guarded-sandbox.ts";
+import { ProcessSocket } from "./process-socket.ts";
 import type {
   ExitReport,
   ForkedProcess,
@@ -159,9 +159,9 @@ class LinuxSandbox implements Sandbox {
     const process = {
       pid,
       activity: () => this.#readActivity(pid),
-      wire: readTogether(wire, { writable: true }),
-      stdout: stdout < 0 ? Readable.from([]) : readTogether(stdout, { writable: false }),
-      stderr: stderr < 0 ? Readable.from([]) : readTogether(stderr, { writable: false }),
+      wire: new ProcessSocket(wire, { writable: true }),
+      stdout: stdout < 0 ? Readable.from([]) : new ProcessSocket(stdout, { writable: false }),
+      stderr: stderr < 0 ? Readable.from([]) : new ProcessSocket(stderr, { writable: false }),
       tickets: this.#takesInvocations ? pipeTickets(tickets) : unused(tickets),
       exited: exited.promise,
     };
@@ -199,20 +199,4 @@ function reportOf({ bySignal, status, oomKills, cpuUs, memoryPeakBytes }: Exit):
 function unused(fd: number): null {
   closeSync(fd);
   return null;
-}
-
-/** Everything is read into the same memory, one piece at a time: no process can fill ours with its pieces, and none costs garbage. */
-const readBuffer = Buffer.allocUnsafeSlow(65_536);
-
-/**
- * A socket, or the reading end of a pipe, as a stream that is polled, not read by the thread pool as fs streams are. A piece is its
- * listener's only until that returns.
- */
-function readTogether(fd: number, { writable }: { readonly writable: boolean }): Socket {
-  const callback = (bytes: number, buffer: Uint8Array): boolean => {
-    socket.emit("data", (buffer as Buffer).subarray(0, bytes));
-    return true;
-  };
-  const socket: Socket = new Socket({ fd, readable: true, writable, onread: { buffer: readBuffer, callback } });
-  return socket;
 }

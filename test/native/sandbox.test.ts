@@ -1,8 +1,10 @@
 // What a sandbox is from the inside and from the outside: namespaces, root, limits, and how its process ends. One real
 // warden, and a static program that looks around.
 
+import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import test from "ava";
+import { readProcess } from "../support/processes.ts";
 import { addLayer, inside, layer, printed, run, shareWarden, spec, type TestWarden } from "../support/warden.ts";
 
 let warden: TestWarden;
@@ -74,6 +76,21 @@ test("a ticket is taken by one side only: what is taken back is not there for th
   wire.write("!");
   t.is(await printed(stdout), "took 3, then Resource temporarily unavailable\n");
   t.is(tickets?.takeBack(9), 0);
+});
+
+test("what it said on the wire before it ended is heard, also when the wire was written to since", async (t) => {
+  const sandbox = await warden.sandboxes.create(spec());
+  t.teardown(() => sandbox.destroy());
+  const { pid, wire, exited } = await sandbox.start(inside("last-words"));
+  const heard: string[] = [];
+  wire.on("data", (piece: Buffer) => heard.push(piece.toString()));
+  const closed = once(wire, "close");
+  wire.write("!");
+  // Nothing is read in between: this thread does not let go.
+  while (!["Z", undefined].includes(readProcess(pid)?.state));
+  wire.write("are you there?");
+  await Promise.all([closed, exited]);
+  t.deepEqual(heard, ["farewell"]);
 });
 
 test("its environment is what was given and nothing else", async (t) => {
