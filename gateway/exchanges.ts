@@ -3,6 +3,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { ChurnSet } from "../runtime/churn.ts";
 import { asTsfnError, TsfnError } from "../runtime/errors.ts";
 import { now } from "../runtime/trace.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -31,7 +32,7 @@ export interface OpenOptions {
 }
 
 export class Exchanges {
-  readonly #open = new Set<Exchange>();
+  readonly #open = new ChurnSet<Exchange>();
   readonly #idleWaiters: (() => void)[] = [];
   #refusal: TsfnError | null = null;
 
@@ -53,17 +54,17 @@ export class Exchanges {
   }
 
   ofSocket(socket: Duplex): Exchange[] {
-    return [...this.#open].filter(({ request }) => request.socket === socket);
+    return this.#open.values().filter(({ request }) => request.socket === socket);
   }
 
   /** From now on new invocations get `reason`, and every connection ends with its next answer. The first reason wins. */
   refuse(reason: TsfnError): void {
     this.#refusal ??= reason;
-    for (const { response } of this.#open) if (!response.headersSent) response.shouldKeepAlive = false;
+    for (const { response } of this.#open.values()) if (!response.headersSent) response.shouldKeepAlive = false;
   }
 
   abortAll(reason: TsfnError): void {
-    for (const exchange of [...this.#open]) exchange.abort(reason);
+    for (const exchange of this.#open.values()) exchange.abort(reason);
   }
 
   /** Resolves when no request is unanswered. */

@@ -144,20 +144,8 @@ export class Call {
 
   #incoming(): IncomingCall {
     const { method, url, headers } = this.#invoke;
-    const makeRequest = () => this.#request();
-    let request: Request | null = null;
-    return {
-      method,
-      url,
-      headers,
-      body: this.#requestBody?.stream ?? null,
-      env: this.#site.env,
-      context: this.#context(),
-      get request() {
-        request ??= makeRequest();
-        return request;
-      },
-    };
+    const fields = { method, url, headers, body: this.#requestBody?.stream ?? null };
+    return new Incoming({ ...fields, env: this.#site.env, context: this.#context() }, () => this.#request());
   }
 
   #request(): Request {
@@ -182,17 +170,9 @@ export class Call {
   }
 
   #context(): ExecutionContext {
-    const deadlineMs = this.#deadlineMs;
-    const signal = () => this.#signal;
-    return {
-      requestId: this.#invoke.requestId,
-      get signal() {
-        return signal();
-      },
-      deadline: new Date(deadlineMs),
-      remainingMs: () => Math.max(0, deadlineMs - Date.now()),
-      waitUntil: (work) => this.#waitUntil(work),
-    };
+    const { requestId } = this.#invoke;
+    const waitUntil = (work: Promise<unknown>) => this.#waitUntil(work);
+    return new Context({ requestId, deadlineMs: this.#deadlineMs, waitUntil }, () => this.#signal);
   }
 
   #waitUntil(work: Promise<unknown>): void {
@@ -211,6 +191,61 @@ export class Call {
     const failure = thrown instanceof BadResponse ? badResponse(thrown.message) : failureOf(thrown);
     this.#site.writer.send(toDaemon.failed, this.#number, encode(failure));
   }
+}
+
+// Classes, because a getter in an object literal is a new function each time, and V8 makes a hidden class for each such object:
+// they would all be kept until a full collection (decision 0016).
+
+class Incoming implements IncomingCall {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: readonly string[];
+  readonly body: ReadableStream<Uint8Array> | null;
+  readonly env: Init["env"];
+  readonly context: ExecutionContext;
+  readonly #makeRequest: () => Request;
+  #request: Request | null = null;
+
+  constructor(fields: Omit<IncomingCall, "request">, makeRequest: () => Request) {
+    this.method = fields.method;
+    this.url = fields.url;
+    this.headers = fields.headers;
+    this.body = fields.body;
+    this.env = fields.env;
+    this.context = fields.context;
+    this.#makeRequest = makeRequest;
+  }
+
+  get request(): Request {
+    this.#request ??= this.#makeRequest();
+    return this.#request;
+  }
+}
+
+/** What a function takes out of it works without it: its methods need no `this`. */
+class Context implements ExecutionContext {
+  readonly requestId: string;
+  readonly deadline: Date;
+  readonly remainingMs: () => number;
+  readonly waitUntil: ExecutionContext["waitUntil"];
+  readonly #signal: () => AbortSignal;
+
+  constructor(fields: ContextFields, signal: () => AbortSignal) {
+    const { deadlineMs } = fields;
+    this.requestId = fields.requestId;
+    this.deadline = new Date(deadlineMs);
+    this.remainingMs = () => Math.max(0, deadlineMs - Date.now());
+    this.waitUntil = fields.waitUntil;
+    this.#signal = signal;
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal();
+  }
+}
+
+interface ContextFields extends Pick<ExecutionContext, "requestId" | "waitUntil"> {
+  readonly deadlineMs: number;
 }
 
 /** Tells the source of a body that nobody reads it; whether its own cleaning up succeeds changes nothing here. */

@@ -4,6 +4,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { ChurnMap } from "../churn.ts";
 import {
   decodeAdopt,
   decodeCancel,
@@ -40,11 +41,11 @@ export interface SessionOptions {
 export class Session {
   readonly #options: SessionOptions;
   readonly #decoder = new FrameDecoder();
-  readonly #calls = new Map<number, Call>();
+  readonly #calls = new ChurnMap<number, Call>();
   /** What came before the function was loaded. */
   readonly #early: Frame[] = [];
   /** Sent ahead, in order; their tickets are not taken yet. */
-  readonly #ahead = new Map<number, Invoke>();
+  readonly #ahead = new ChurnMap<number, Invoke>();
   /** Of those, whose callers have left. */
   readonly #cancelled = new Set<number>();
   /** What was written has to go before anything else begins. */
@@ -128,9 +129,10 @@ export class Session {
   /** Begins the next one that was sent ahead, unless one runs. */
   #next(): void {
     const { takeTicket, writer } = this.#options;
-    for (const [number, invoke] of this.#ahead) {
-      if (this.#calls.size > 0 || this.#awaitsReset || this.#site === null) return;
-      this.#ahead.delete(number);
+    while (this.#calls.size === 0 && !this.#awaitsReset && this.#site !== null) {
+      const next = this.#ahead.shift();
+      if (next === undefined) return;
+      const [number, invoke] = next;
       // tsfnd has taken it back, and those behind it; the news of that is on its way.
       if (!takeTicket()) continue;
       if (!this.#cancelled.delete(number)) this.#begin(this.#site, number, invoke);

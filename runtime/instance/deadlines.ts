@@ -1,6 +1,7 @@
 // The deadlines of what one instance has in flight, with one timer for all: they are as long for each, so they pass in the
 // order in which they began, and most timers would only be made to be cleared.
 
+import { ChurnMap } from "../churn.ts";
 import type { TsfnError } from "../errors.ts";
 import { now } from "../trace.ts";
 import type { Exchange } from "./exchange.ts";
@@ -23,7 +24,7 @@ interface Deadline {
 
 export class Deadlines {
   readonly #parts: DeadlinesParts;
-  readonly #deadlines = new Map<Exchange, Deadline>();
+  readonly #deadlines = new ChurnMap<Exchange, Deadline>();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(parts: DeadlinesParts) {
@@ -48,7 +49,7 @@ export class Deadlines {
   #look(): void {
     const atMs = now();
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const [exchange, deadline] of this.#deadlines) {
+    for (const [exchange, deadline] of this.#deadlines.entries()) {
       if (deadline.atMs <= atMs) this.#pass(exchange, deadline, atMs);
       nextMs = Math.min(nextMs, deadline.atMs);
     }

@@ -47,7 +47,7 @@ export interface ExchangeListener {
   settled(exchange: Exchange): void;
 }
 
-export class Exchange implements EventListenerObject {
+export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #writer: FrameWriter;
   readonly #listener: ExchangeListener;
@@ -161,8 +161,8 @@ export class Exchange implements EventListenerObject {
     this.#answerBody?.fail(error);
   }
 
-  /** Of the invocation's signal: its caller has left, or the server gives up. */
-  handleEvent(): void {
+  /** The invocation's signal says that its caller has left, or that the server gives up. */
+  callerLeft(): void {
     const reason = asTsfnError(this.invocation.signal.reason);
     this.cancel(reason, reason.code === "SHUTTING_DOWN" ? "shutdown" : "client");
   }

@@ -1,6 +1,7 @@
 // The invocations that one instance has, from hand-over to settling, in the order in which they were sent: their numbers, their
 // deadlines, and who of them runs. What waits in the guest for its turn is ahead-line.ts.
 
+import { ChurnSet } from "../churn.ts";
 import type { TsfnError } from "../errors.ts";
 import type { Answer, Invocation } from "../invocation.ts";
 import type { SandboxProcess, Tickets } from "../sandbox/index.ts";
@@ -27,7 +28,7 @@ export interface FlightsParts extends DeadlinesParts {
 
 export class Flights {
   readonly #parts: FlightsParts;
-  readonly #exchanges = new Set<Exchange>();
+  readonly #exchanges = new ChurnSet<Exchange>();
   readonly #deadlines: Deadlines;
   readonly #ahead: AheadLine<Exchange> | null;
   readonly #meter: WorkMeter;
@@ -74,7 +75,7 @@ export class Flights {
   /** The only invocation that a line without a sender can be of. */
   get onlyRequestId(): string | undefined {
     const isOnly = this.size === 1 || this.#parts.concurrency === 1;
-    return isOnly ? this.#first?.invocation.requestId : undefined;
+    return isOnly ? this.#exchanges.first?.invocation.requestId : undefined;
   }
 
   open(invocation: Invocation, arrival: Arrival): Promise<Answer> {
@@ -87,7 +88,8 @@ export class Flights {
     this.#exchanges.add(exchange);
     this.#deadlines.add(exchange, handedOverAtMs);
     if (isAhead) this.#ahead?.add(exchange);
-    invocation.signal.addEventListener("abort", exchange, once);
+    // A function, not an object: for an object Node makes a closure that scavenges keep (decision 0016).
+    invocation.signal.addEventListener("abort", () => exchange.callerLeft(), once);
     return exchange.answered;
   }
 
@@ -99,7 +101,7 @@ export class Flights {
     this.#progressAtMs = atMs;
     this.#deadlines.remove(exchange);
     if (exchange.isAhead) this.#ahead?.remove(exchange);
-    const next = this.#first;
+    const next = this.#exchanges.first;
     if (next?.isAhead) next.begin(atMs);
     const { invocation, cold, beganAtMs, tookMs, outcome } = exchange;
     const { requestId } = invocation;
@@ -109,7 +111,7 @@ export class Flights {
   /** The process is gone: those that began fail with `reason`. */
   failAll(reason: TsfnError): InvocationReport[] {
     this.takeBack();
-    return [...this.#exchanges].flatMap((exchange) => {
+    return this.#exchanges.values().flatMap((exchange) => {
       exchange.fail(reason);
       return this.land(exchange) ?? [];
     });
@@ -122,7 +124,7 @@ export class Flights {
 
   /** A WebSocket could keep a version alive that answers nobody else any more. */
   endUpgraded(error: TsfnError): void {
-    for (const exchange of this.#exchanges) if (exchange.isUpgraded) exchange.cancel(error, "shutdown");
+    for (const exchange of this.#exchanges.values()) if (exchange.isUpgraded) exchange.cancel(error, "shutdown");
   }
 
   /** The guest has forgotten those taken back. False when it was not asked to. */
@@ -133,11 +135,6 @@ export class Flights {
   close(): void {
     this.#deadlines.close();
     this.#ahead?.close();
-  }
-
-  get #first(): Exchange | undefined {
-    const [first] = this.#exchanges;
-    return first;
   }
 
   #return(exchanges: readonly Exchange[]): void {

@@ -2,6 +2,7 @@
 // allow ends the peer (`violated`), and nothing after it is looked at. What an invocation's frames may be is exchange.ts.
 
 import type { Socket } from "node:net";
+import { ChurnMap } from "../churn.ts";
 import {
   decodeFailure,
   decodeOutput,
@@ -45,7 +46,8 @@ export class GuestPeer {
   readonly #listener: PeerListener;
   readonly #writer: FrameWriter;
   readonly #decoder = new FrameDecoder();
-  readonly #exchanges = new Map<number, Exchange>();
+  /** Those not settled. */
+  readonly #exchanges = new ChurnMap<number, Exchange>();
   readonly #ofExchanges: ExchangeListener;
   #beforeFlush: () => void = () => {};
   /** trusted: takes invocations, though the guest has not said yet that it is ready. */
@@ -77,11 +79,6 @@ export class GuestPeer {
       this.#state = "over";
       listener.closed();
     });
-  }
-
-  /** Those not settled. */
-  get exchanges(): ReadonlyMap<number, Exchange> {
-    return this.#exchanges;
   }
 
   /** The id alone is for a clone of a process that has loaded the function. */

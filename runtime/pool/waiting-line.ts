@@ -1,6 +1,7 @@
 // Invocations that wait for an instance, first come first served, bounded by count and by the bytes they hold. An entry
 // leaves when it is taken, when its caller goes away, or at its deadline; each exactly once and in O(1).
 
+import { ChurnSet } from "../churn.ts";
 import { type ErrorFields, TsfnError } from "../errors.ts";
 import type { Answer, Invocation } from "../invocation.ts";
 import { now } from "../trace.ts";
@@ -45,8 +46,7 @@ interface Entry extends Waiting {
 export class WaitingLine {
   readonly #owner: LineOwner;
   readonly #limits: LineLimits;
-  // A Set keeps insertion order and removes from the middle in O(1).
-  #entries = new Set<Entry>();
+  #entries = new ChurnSet<Entry>();
   #heldBytes = 0;
 
   constructor(owner: LineOwner, limits: LineLimits) {
@@ -91,31 +91,28 @@ export class WaitingLine {
   /** Adds those that had left the line and come back to its front: they keep their order, and no bound refuses them. */
   rejoin(returned: readonly Pick<Waiting, "invocation" | "resolve" | "reject">[]): void {
     const rest = this.#entries;
-    this.#entries = new Set();
+    this.#entries = new ChurnSet();
     for (const { invocation, resolve, reject } of returned) {
       const enqueuedAtMs = invocation.acceptedAtMs;
       this.join({ invocation, enqueuedAtMs, deadlineMs: now() + this.#owner.timeoutMs, resolve, reject });
     }
-    for (const entry of rest) this.#entries.add(entry);
+    for (const entry of rest.values()) this.#entries.add(entry);
   }
 
   /** The longest waiting one. */
   get first(): Waiting | undefined {
-    const [first] = this.#entries;
-    return first;
+    return this.#entries.first;
   }
 
   /** The longest waiting one; it is the taker's to settle from now on. */
   take(): Waiting | undefined {
-    for (const entry of this.#entries) {
-      this.#leave(entry);
-      return entry;
-    }
-    return undefined;
+    const { first } = this.#entries;
+    if (first !== undefined) this.#leave(first);
+    return first;
   }
 
   rejectAll(reason: TsfnError): void {
-    for (const entry of [...this.#entries]) this.#fail(entry, reason);
+    for (const entry of this.#entries.values()) this.#fail(entry, reason);
   }
 
   #fail(entry: Entry, reason: unknown): void {

@@ -33,10 +33,11 @@ test("dynamic, type-only and multi-line imports are seen", (t) => {
   );
 });
 
-test("the guest may import the wire, but neither packages nor the daemon", (t) => {
+test("the guest may import the wire and what both sides keep things in, but neither packages nor the daemon", (t) => {
   const imports = (specifier: string) =>
     rules.guestStandsAlone(tree({ "runtime/guest/main.ts": `import "${specifier}";` }));
   t.deepEqual(imports("../wire/index.ts"), []);
+  t.deepEqual(imports("../churn.ts"), []);
   t.deepEqual(imports("node:net"), []);
   t.is(imports("esbuild").length, 1);
   t.is(imports("../errors.ts").length, 1);

@@ -25,7 +25,7 @@ test("imports go gateway → runtime → native, and functions import nothing of
   t.deepEqual(rules.importDirection(files), []);
 });
 
-test("the guest imports only runtime/wire and node:", (t) => {
+test("the guest imports only runtime/wire, runtime/churn.ts and node:", (t) => {
   t.deepEqual(rules.guestStandsAlone(files), []);
 });
 
