@@ -20,7 +20,7 @@ const source = `
 
 /** Of both sides together a call needs some 20 KB; a chain keeps more than 1.2 KB of it on either. */
 const calls = 5_000;
-const fewBytes = 600;
+const fewBytes = 1_000;
 
 test("nothing of a call outlives the next scavenge, neither in tsfnd nor in the guest", async (t) => {
   setFlagsFromString("--expose-gc");
