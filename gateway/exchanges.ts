@@ -6,12 +6,15 @@ import type { Duplex } from "node:stream";
 import { ChurnSet } from "../runtime/churn.ts";
 import { asTsfnError, TsfnError } from "../runtime/errors.ts";
 import { now } from "../runtime/trace.ts";
+import { authorityOf } from "./request-headers.ts";
 import { requestIdOf } from "./request-id.ts";
 
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
+  /** Host as the client named it, with its port. Reading it @throws TsfnError REQUEST_MALFORMED */
+  readonly authority: string;
   /** On the clock of runtime/trace.ts, milliseconds. */
   readonly acceptedAtMs: number;
   /** The client sends its body only after `welcomeBody`. */
@@ -102,6 +105,7 @@ class OpenExchange implements Exchange {
   readonly upgrade: boolean;
   readonly #controller = new AbortController();
   #waits: boolean;
+  #authority: string | null = null;
 
   constructor(request: IncomingMessage, response: ServerResponse, { awaitsContinue, upgrade }: OpenOptions) {
     this.request = request;
@@ -109,6 +113,11 @@ class OpenExchange implements Exchange {
     this.requestId = requestIdOf(request);
     this.upgrade = upgrade ?? false;
     this.#waits = awaitsContinue ?? false;
+  }
+
+  get authority(): string {
+    this.#authority ??= authorityOf(this.request);
+    return this.#authority;
   }
 
   get awaitsContinue(): boolean {

@@ -11,7 +11,7 @@ import { sendAnswer, sendProblem } from "./answer.ts";
 import { type Exchange, type Exchanges, reasonOf } from "./exchanges.ts";
 import type { CallObserver } from "./metrics.ts";
 import { discardRest, hasBody, openRequestBody } from "./request-body.ts";
-import { authorityOf, checkTransferEncoding, functionHeaders } from "./request-headers.ts";
+import { checkTransferEncoding, functionHeaders } from "./request-headers.ts";
 import { type FunctionRoute, functionNotFound } from "./routes.ts";
 import type { CallTracing, TracedCall } from "./tracing.ts";
 import { carryUpgraded, upgradedBody } from "./upgrade.ts";
@@ -68,7 +68,7 @@ function toInvocation(
 ): Invocation {
   const { request, requestId } = exchange;
   checkTransferEncoding(request);
-  const authority = authorityOf(request);
+  const { authority } = exchange;
   if (exchanges.refusal !== null) throw exchanges.refusal;
   if (bodyLimitBytes === undefined) throw functionNotFound(route.name);
   const body = bodyOf(exchange, route.name, bodyLimitBytes);

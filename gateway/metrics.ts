@@ -3,6 +3,7 @@
 
 import { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
 import type { InstanceDescription, InstanceEnd, PoolSnapshot, Runtime, RuntimeObserver } from "../runtime/index.ts";
+import { Durations } from "./durations.ts";
 
 export interface CallObserver {
   /** A call of a deployed function was answered with `status`; 499 when its client left first. */
@@ -21,8 +22,13 @@ const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 
 export function createMetrics(version: string): Metrics {
   const registry = new Registry();
-  const ended = callMetrics(registry);
-  const observer = observerOf(registry);
+  const calls = callMetrics(registry);
+  const queueWait = new Durations({
+    name: "tsfn_queue_wait_seconds",
+    help: "Time an invocation stood in the waiting line before an instance took it.",
+    buckets: durationBuckets,
+  });
+  const observer = observerOf(registry, queueWait);
   const usage = usageMetrics(registry);
   const readPools = poolGauges(registry);
   new Gauge({
@@ -32,48 +38,53 @@ export function createMetrics(version: string): Metrics {
     registers: [registry],
   }).set({ version, node: process.versions.node }, 1);
   return {
-    ended,
+    ended: calls.ended,
     observer: { ...observer, instanceGone: usage.instanceGone },
     contentType: registry.contentType,
     render: async (runtime) => {
       usage.startReading();
       usage.read(await runtime.instances());
       readPools(runtime.snapshot());
-      return await registry.metrics();
+      calls.read();
+      const durations = Registry.aggregate([[calls.duration.read(), queueWait.read()]]);
+      return `${await registry.metrics()}${await durations.metrics()}`;
     },
   };
 }
 
-function callMetrics(registry: Registry): CallObserver["ended"] {
-  const registers = [registry];
+function callMetrics(registry: Registry) {
   const total = new Counter({
     name: "tsfn_invocations_total",
     help: "Calls of a function by the HTTP status of their answer.",
     labelNames: ["function", "code"],
-    registers,
+    registers: [registry],
   });
-  const duration = new Histogram({
+  const duration = new Durations({
     name: "tsfn_invocation_duration_seconds",
     help: "From the accepted request to the last byte of its answer.",
-    labelNames: ["function"],
     buckets: durationBuckets,
-    registers,
   });
-  return (functionName, status, durationMs) => {
-    total.inc({ function: functionName, code: String(status) });
-    duration.observe({ function: functionName }, durationMs / 1_000);
+  /** Not in `total` yet, by function and status. */
+  const counts = new Map<string, Map<number, number>>();
+  return {
+    duration,
+    ended(functionName: string, status: number, durationMs: number): void {
+      const byStatus = counts.get(functionName) ?? new Map<number, number>();
+      if (byStatus.size === 0) counts.set(functionName, byStatus);
+      byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
+      duration.observe(functionName, durationMs / 1_000);
+    },
+    read(): void {
+      for (const [name, byStatus] of counts) {
+        for (const [status, count] of byStatus) total.inc({ function: name, code: String(status) }, count);
+      }
+      counts.clear();
+    },
   };
 }
 
-function observerOf(registry: Registry): RuntimeObserver {
+function observerOf(registry: Registry, queueWait: Durations): RuntimeObserver {
   const registers = [registry];
-  const queueWait = new Histogram({
-    name: "tsfn_queue_wait_seconds",
-    help: "Time an invocation stood in the waiting line before an instance took it.",
-    labelNames: ["function"],
-    buckets: durationBuckets,
-    registers,
-  });
   const coldStarts = new Counter({
     name: "tsfn_cold_starts_total",
     help: "Instances started, by how they were started.",
@@ -94,7 +105,7 @@ function observerOf(registry: Registry): RuntimeObserver {
     registers,
   });
   return {
-    handedOver: ({ function: name, queueMs }) => queueWait.observe({ function: name }, queueMs / 1_000),
+    handedOver: ({ function: name, queueMs }) => queueWait.observe(name, queueMs / 1_000),
     invocationEnded: ({ function: name, outcome }) => {
       if (outcome !== "ok") errors.inc({ function: name, reason: outcome });
     },

@@ -10,7 +10,6 @@ import { sendProblem } from "./answer.ts";
 import type { Exchange, Exchanges, OpenOptions } from "./exchanges.ts";
 import { type InvokeParts, invoke } from "./invoke.ts";
 import { discardRest } from "./request-body.ts";
-import { authorityOf } from "./request-headers.ts";
 import { parseTarget, publicRoute, shown } from "./routes.ts";
 import { problemBytes } from "./status.ts";
 import { isWebSocketUpgrade, openUpgrade } from "./upgrade.ts";
@@ -139,8 +138,7 @@ async function answer(parts: PublicParts, exchange: Exchange): Promise<void> {
   const { request } = exchange;
   try {
     if (request.method === "TRACE") throw new TsfnError("METHOD_NOT_ALLOWED", "TRACE is refused");
-    const authority = authorityOf(request);
-    const route = publicRoute(parts.runtime, authority, parseTarget(request.url ?? "").pathAndQuery);
+    const route = publicRoute(parts.runtime, exchange.authority, parseTarget(request.url ?? "").pathAndQuery);
     if (route.kind === "function") return await invoke(parts, exchange, route);
     await answerHealth(parts.exchanges, exchange);
   } catch (thrown) {

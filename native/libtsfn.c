@@ -66,6 +66,12 @@ int tsfn_lane_receive(int lane_fd, uint32_t *request, int *fds, int max) {
     return packet.count;
 }
 
+int tsfn_take_byte(int fd) {
+    char byte;
+    ssize_t count = read(fd, &byte, sizeof byte);
+    return count >= 0 ? (int)count : errno == EAGAIN ? 0 : -errno;
+}
+
 int tsfn_socketpair(int *fds) {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0 ? -errno : 0;
 }

@@ -4,7 +4,7 @@
 // docs/decisions/0016-what-a-scavenge-keeps.md. Here the live entries move to a new Map in time, which nothing links to.
 
 /** Removals that are worth a move; below it V8's own tables are small. */
-const fewRemovals = 32;
+const fewRemovals = 128;
 
 export class ChurnMap<Key, Value> {
   #entries = new Map<Key, Value>();

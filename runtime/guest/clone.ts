@@ -12,7 +12,7 @@ import { whileLoading } from "./loading.ts";
 import { describeMachine } from "./machine.ts";
 import { installSecrets } from "./secrets.ts";
 import { Session } from "./session.ts";
-import { ticketsFd, ticketsOf } from "./tickets.ts";
+import type { TakeTicket } from "./tickets.ts";
 import { openWire } from "./wire.ts";
 
 const { performance } = globalThis;
@@ -22,6 +22,7 @@ export interface CloneParts {
   readonly fd: number;
   readonly writer: FrameWriter;
   readonly layer: LayerWatch;
+  readonly takeTicket: TakeTicket;
   /** Of the function, but for the id of its instance. */
   readonly env: Init["env"];
   /** The function; null: it is loaded once the clone's own init has come. */
@@ -39,13 +40,13 @@ export interface StandBy {
  * watch what the descriptor has become. Nothing may be written to `writer` any more but by a clone.
  */
 export function standBy(parts: CloneParts): StandBy {
-  const { fd, writer, layer, handler, exit } = parts;
+  const { fd, writer, layer, takeTicket, handler, exit } = parts;
   const wire = openWire(fd);
   writer.redirect(wire);
   // tsfnd knows with which of both words a clone begins.
   const refuse = () => exit(1);
   const first = handler === null ? { onInit: load, onAdopt: refuse } : { onInit: refuse, onAdopt: adopter(handler) };
-  const session = new Session({ writer, layer, takeTicket: ticketsOf(ticketsFd), ...first, onEnd: () => exit(0) });
+  const session = new Session({ writer, layer, takeTicket, ...first, onEnd: () => exit(0) });
   session.listen(wire);
   return { wire, session };
 

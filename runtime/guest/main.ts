@@ -5,7 +5,7 @@ import { encode, FrameWriter, type Init, toDaemon } from "../wire/index.ts";
 import { startBootstrap } from "./bootstrap.ts";
 import { failureOf } from "./failure.ts";
 import type { Handler } from "./handlers/index.ts";
-import { noLayer, watchLayer } from "./layer-watch.ts";
+import { noLayer, plainMarks, watchLayer } from "./layer-watch.ts";
 import { installLightRequest } from "./light-request.ts";
 import { installLightResponse } from "./light-response.ts";
 import { loadHandler } from "./loader.ts";
@@ -22,7 +22,7 @@ const wire = openWire(3);
 const writer = new FrameWriter(wire);
 const outside = new Printer(writer, 0);
 // Outside of a sandbox, as in tests, the root is not this process's to watch.
-const layer = process.pid === 1 ? watchLayer() : noLayer;
+const layer = process.pid === 1 ? watchLayer(process.cwd(), plainMarks()) : noLayer;
 const session = new Session({
   writer,
   layer,

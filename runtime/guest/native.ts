@@ -1,6 +1,8 @@
 // libtsfn.so inside a zygote, through koffi. Both lie beside the guest in its layer (runtime/layers/base.ts);
 // native/libtsfn.h says what each call does. A process that is not a zygote loads neither.
 
+import type { LayerMarks } from "./layer-watch.ts";
+
 const directory = "/opt/tsfn";
 
 export interface Native {
@@ -10,6 +12,10 @@ export interface Native {
   isBusy(): boolean;
   /** Returns 0 in a clone, and −errno in the zygote when it can fork no more. */
   zygoteWait(controlFd: number): number;
+  /** Of these directories; only one of its answers is in use at a time. */
+  layerMarks(directories: readonly string[]): LayerMarks;
+  /** Takes one byte from a descriptor that never blocks; false when there is none. */
+  takeByte(fd: number): boolean;
   /** Two ends of a connected stream. */
   socketpair(): readonly [number, number];
 }
@@ -29,6 +35,11 @@ export function loadNative(): Native {
   const isAlive = node.func("int uv_loop_alive(void *)");
   const prepare = library.func("int tsfn_zygote_prepare()");
   const wait = library.func("int tsfn_zygote_wait(int)");
+  const watch = library.func("int tsfn_layer_watch(const char *)");
+  const renew = library.func("int tsfn_layer_renew()");
+  const isDirty = library.func("int tsfn_layer_is_dirty()");
+  const leave = library.func("void tsfn_layer_leave()");
+  const take = library.func("int tsfn_take_byte(int)");
   const pair = library.func("int tsfn_socketpair(_Out_ int *)");
   return {
     prepare() {
@@ -37,6 +48,16 @@ export function loadNative(): Native {
     },
     isBusy: () => isAlive(loop()) !== 0,
     zygoteWait: (controlFd) => wait(controlFd),
+    layerMarks(directories) {
+      const result = watch(directories.join("\n"));
+      if (result < 0) throw new Error(`watching ${directories.join(", ")}: errno ${-result}`);
+      return { renew, isDirty: () => isDirty() !== 0, leave };
+    },
+    takeByte(fd) {
+      const result = take(fd);
+      if (result < 0) throw new Error(`reading descriptor ${fd}: errno ${-result}`);
+      return result === 1;
+    },
     socketpair() {
       const ends = new Int32Array(2);
       const result = pair(ends);

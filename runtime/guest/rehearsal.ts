@@ -22,6 +22,7 @@ import type { DescriptorSink } from "./descriptor-sink.ts";
 import { fetchHandler } from "./handlers/index.ts";
 import type { LayerWatch } from "./layer-watch.ts";
 import type { ExecutionContext } from "./public.ts";
+import type { TakeTicket } from "./tickets.ts";
 
 /** Enough for V8 to collect feedback and compile what is used most; more only delays the first fork. */
 const rounds = 24;
@@ -30,16 +31,19 @@ export interface RehearsalParts {
   readonly socketpair: () => readonly [number, number];
   readonly sink: DescriptorSink;
   readonly layer: LayerWatch;
+  readonly takeTicket: TakeTicket;
   /** What a clone does before anything else. */
   readonly becomeClone: () => void;
 }
 
 /** Resolves when nothing of it is left. */
-export async function rehearse({ socketpair, sink, layer, becomeClone }: RehearsalParts): Promise<void> {
-  const [cloneFd, daemonFd] = socketpair();
+export async function rehearse(parts: RehearsalParts): Promise<void> {
+  const { sink, layer, takeTicket, becomeClone } = parts;
+  const [cloneFd, daemonFd] = parts.socketpair();
   const ended = Promise.withResolvers<void>();
   const writer = new FrameWriter(sink);
-  const { wire, session } = standBy({ fd: cloneFd, writer, layer, env: {}, handler, exit: () => ended.resolve() });
+  const exit = () => ended.resolve();
+  const { wire, session } = standBy({ fd: cloneFd, writer, layer, takeTicket, env: {}, handler, exit });
   const daemon = new Daemon(new Socket({ fd: daemonFd, readable: true, writable: true }));
   for (let round = 0; round < rounds; round += 1) {
     becomeClone();
@@ -53,6 +57,8 @@ export async function rehearse({ socketpair, sink, layer, becomeClone }: Rehears
   daemon.end.destroy();
   delete process.env[instanceIdVariable];
   await Promise.all(closed);
+  // This root may be covered by another one before the zygote looks at it again.
+  layer.leave();
 }
 
 const handler = fetchHandler({

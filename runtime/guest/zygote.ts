@@ -8,7 +8,7 @@ import { importCompiled } from "./compile-ahead.ts";
 import { DescriptorSink, readFrame } from "./descriptor-sink.ts";
 import { failureOf } from "./failure.ts";
 import { offerForkHooks } from "./fork-hooks.ts";
-import { watchLayer } from "./layer-watch.ts";
+import { ownDirectories, watchLayer } from "./layer-watch.ts";
 import { watchLeftovers } from "./leftovers.ts";
 import { installLightRequest } from "./light-request.ts";
 import { installLightResponse } from "./light-response.ts";
@@ -19,6 +19,7 @@ import { loadNative } from "./native.ts";
 import { captureOutput, Printer } from "./output.ts";
 import { rehearse } from "./rehearsal.ts";
 import { makeForkable } from "./reseed.ts";
+import { ticketsFd } from "./tickets.ts";
 
 const wireFd = 3;
 const controlFd = 4;
@@ -50,8 +51,9 @@ async function main(): Promise<void> {
   captureOutput(outside);
   installLightRequest();
   installLightResponse();
-  const layer = watchLayer(home);
-  await rehearse({ socketpair: native.socketpair, sink, layer, becomeClone });
+  const layer = watchLayer(home, native.layerMarks(ownDirectories));
+  const takeTicket = () => native.takeByte(ticketsFd);
+  await rehearse({ socketpair: native.socketpair, sink, layer, takeTicket, becomeClone });
   // By the time it is told which, it has the root of its version.
   const init = readInit();
   layer.enter();
@@ -69,7 +71,7 @@ async function main(): Promise<void> {
   outside.end();
   writer.send(toDaemon.ready, 0, encode({ handler: handler?.shape ?? "fetch", loadMs, unforkable }));
   writer.flush();
-  const { session } = standBy({ fd: wireFd, writer, layer, env: init.env, handler, exit });
+  const { session } = standBy({ fd: wireFd, writer, layer, takeTicket, env: init.env, handler, exit });
   process.on("exit", () => {
     session.endOutput();
     outside.end();

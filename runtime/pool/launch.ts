@@ -62,8 +62,8 @@ export function slotFor(version: FunctionVersion): Slot {
 /** @throws TsfnError LOAD_FAILED, STARTUP_FAILED, FUNCTION_OOM, SANDBOX_FAILED */
 export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): Promise<LiveSlot> {
   const subject = { function: parts.version.function, version: parts.version.number, instance: slot.id };
-  const platform = (msg: string, level: LogLevel, data: LogLine["data"], requestId?: string) =>
-    parts.log({ ...subject, ...(requestId && { requestId }), stream: "platform", level, msg, ...(data && { data }) });
+  const platform = (msg: string, level: LogLevel, data: LogLine["data"]) =>
+    parts.log({ ...subject, stream: "platform", level, msg, ...(data && { data }) });
   // The instance may speak before whoever awaits its start has heard of it.
   const tell = (fact: () => void) => (slot.phase === "starting" ? void slot.early.push(fact) : fact());
   const observer: InstanceObserver = {
@@ -101,7 +101,7 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
     parts.events.instanceStarted({ ...subject, ...report });
     const usage = new UsageWatch({
       ...{ instance, mode, freshLayer: parts.freshLayer, ownInodes: version.manifest.secrets.length },
-      report: (...ended) => platform("platform.invokeReport", "info", ...reportOf(...ended)),
+      report: (...ended) => parts.log(reportOf(subject, ...ended)),
       hidden: (inodes) => {
         const told = "its layer holds what the function's process did not tell of; the process is replaced";
         platform(told, "error", { inodes });
@@ -121,13 +121,24 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
   }
 }
 
+/** One for every invocation: spelled out, because spreading costs more than all the rest of it. */
 function reportOf(
+  { function: name, version, instance }: Pick<LogLine, "function" | "version" | "instance">,
   { requestId, outcome, cold, durationMs }: InvocationReport,
   { cpuUs, maxMemoryBytes }: InvocationUsage,
-): [LogLine["data"], string] {
+): LogLine {
   const cpuMs = rounded(cpuUs / 1_000);
   const maxMemoryMb = Math.round((maxMemoryBytes / 2 ** 20) * 10) / 10;
-  return [{ durationMs: rounded(durationMs), cpuMs, maxMemoryMb, cold, outcome }, requestId];
+  return {
+    function: name,
+    version,
+    instance,
+    requestId,
+    stream: "platform",
+    level: "info",
+    msg: "platform.invokeReport",
+    data: { durationMs: rounded(durationMs), cpuMs, maxMemoryMb, cold, outcome },
+  };
 }
 
 /** Without those that took no time. */

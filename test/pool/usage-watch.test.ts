@@ -78,16 +78,16 @@ test("every invocation is reported once, also the last ones of a process that di
   t.true(found.every(({ cpuMs, maxMemoryMb }) => cpuMs >= 0 && maxMemoryMb > 0));
 });
 
-/** Tells the guest's own check that nothing was written, whatever was: it runs in the same process. */
+/** Tells the guest's own check that what was written is clean: it runs in the same process, and its library is there for all. */
 const lying = `import fs from "node:fs";
-  import { syncBuiltinESMExports } from "node:module";
-  const { statfsSync, statSync } = fs;
-  const truth = { "/": null };
-  fs.statfsSync = (path, options) => (truth[path] ??= statfsSync(path, options));
-  fs.statSync = (path, options) => (truth[path] ??= statSync(path, options));
-  syncBuiltinESMExports();
+  const koffi = { exports: {} };
+  process.dlopen(koffi, "/opt/tsfn/koffi.node");
+  const renew = koffi.exports.load("/opt/tsfn/libtsfn.so").func("int tsfn_layer_renew()");
   export default { fetch(request) {
-    if (request.url.endsWith("write")) fs.writeFileSync("/tmp/hidden-" + Math.random(), "x");
+    if (request.url.endsWith("write")) {
+      fs.writeFileSync("/tmp/hidden-" + Math.random(), "x");
+      renew();
+    }
     return new Response(process.env.TSFN_INSTANCE_ID + " " + fs.readdirSync("/tmp").length);
   } };`;
 
