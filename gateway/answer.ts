@@ -8,7 +8,7 @@ import type { Answer, AnswerTiming } from "../runtime/invocation.ts";
 import { type Exchange, reasonOf } from "./exchanges.ts";
 import { discardRest } from "./request-body.ts";
 import { connectionOptions, isHopByHop } from "./request-headers.ts";
-import { problemParts, withContext } from "./status.ts";
+import { problemParts } from "./status.ts";
 
 /** A client that takes nothing of an answer for so long has left without saying so. */
 const stallMs = 60_000;
@@ -60,7 +60,7 @@ export async function sendProblem(exchange: Exchange, error: TsfnError, function
   const { request, response, requestId } = exchange;
   if (response.headersSent || error.code === "CLIENT_CLOSED") return breakOff(response);
   const context = functionName === undefined ? { requestId } : { requestId, function: functionName };
-  const { status, headers, body } = problemParts(withContext(error, context));
+  const { status, headers, body } = problemParts(error, context);
   const sendsStill = error.code === "BODY_TOO_LARGE" && !request.complete && !exchange.awaitsContinue;
   if (sendsStill || error.code === "REQUEST_MALFORMED") response.shouldKeepAlive = false;
   response.writeHead(status, [...headers]);

@@ -2,7 +2,7 @@
 // codes and statuses is runtime/errors.ts.
 
 import { STATUS_CODES } from "node:http";
-import { TsfnError, toProblem } from "../runtime/errors.ts";
+import { type ErrorFields, type TsfnError, toProblem } from "../runtime/errors.ts";
 
 export interface ProblemParts {
   readonly status: number;
@@ -14,12 +14,16 @@ export interface ProblemParts {
 /** What a client is told to wait when the thrower did not say. */
 const defaultRetryAfterS = 1;
 
-export function problemParts(error: TsfnError): ProblemParts {
-  const shown = withoutInternals(error);
-  const body = `${JSON.stringify(toProblem(shown))}\n`;
-  const { status } = shown;
+/** What only the place of an error in the gateway knows; the error's own fields win. */
+export type ProblemContext = Pick<ErrorFields, "requestId" | "function">;
+
+export function problemParts(error: TsfnError, context: ProblemContext = {}): ProblemParts {
+  const fields = { ...context, ...error.fields };
+  const document = toProblem(error, fields);
+  const body = `${JSON.stringify({ ...document, detail: shownDetail(error, fields) })}\n`;
+  const { status } = error;
   const headers = ["Content-Type", "application/problem+json", "Content-Length", String(Buffer.byteLength(body))];
-  const { requestId, version, retryAfterS } = shown.fields;
+  const { requestId, version, retryAfterS } = fields;
   if (requestId !== undefined) headers.push("X-Request-Id", requestId);
   if (version !== undefined) headers.push("X-Tsfn-Version", String(version));
   if (status === 429 || status === 503) headers.push("Retry-After", String(wholeSeconds(retryAfterS)));
@@ -43,19 +47,11 @@ export function problemBytes(error: TsfnError): string {
   return `${lines.join("\r\n")}\r\nDate: ${new Date().toUTCString()}\r\nConnection: close\r\n\r\n${body}`;
 }
 
-/** The error with what only its place in the gateway knows; its own fields win. */
-export function withContext(error: TsfnError, context: { requestId: string; function?: string }): TsfnError {
-  const merged = new TsfnError(error.code, error.message, { ...context, ...error.fields });
-  if (error.stack !== undefined) merged.stack = error.stack;
-  return merged;
-}
-
 /** The message of an unexpected error may name files and addresses; it belongs in the log only. */
-function withoutInternals(error: TsfnError): TsfnError {
-  if (error.code !== "INTERNAL") return error;
-  const { requestId } = error.fields;
+function shownDetail({ code, message }: TsfnError, { requestId }: ErrorFields): string {
+  if (code !== "INTERNAL") return message;
   const where = requestId === undefined ? "" : ` under request id ${requestId}`;
-  return new TsfnError("INTERNAL", `An unexpected error; the server's log has it${where}`, error.fields);
+  return `An unexpected error; the server's log has it${where}`;
 }
 
 function wholeSeconds(retryAfterS: number | undefined): number {

@@ -147,8 +147,12 @@ export class TsfnError extends Error {
   }
 
   get hint(): string {
-    return (this.fields.hint ?? catalogue[this.code].hint).replace("<name>", this.fields.function ?? "<name>");
+    return hintOf(this.code, this.fields);
   }
+}
+
+function hintOf(code: ErrorCode, fields: ErrorFields): string {
+  return (fields.hint ?? catalogue[code].hint).replace("<name>", fields.function ?? "<name>");
 }
 
 /** The RFC 9457 document of an error, also what `--json` prints on failure. */
@@ -171,9 +175,10 @@ export function problemType(code: ErrorCode): string {
   return `urn:tsfn:error:${code}`;
 }
 
-export function toProblem(error: TsfnError): ProblemDocument {
+/** @param fields more than the error's own, where its place knows more */
+export function toProblem(error: TsfnError, fields: ErrorFields = error.fields): ProblemDocument {
   const { status, retryable, title } = catalogue[error.code];
-  const { requestId, function: name, version, problems } = error.fields;
+  const { requestId, function: name, version, problems } = fields;
   return {
     type: problemType(error.code),
     title,
@@ -181,7 +186,7 @@ export function toProblem(error: TsfnError): ProblemDocument {
     detail: error.message,
     code: error.code,
     retryable,
-    hint: error.hint,
+    hint: hintOf(error.code, fields),
     ...(requestId !== undefined && { requestId }),
     ...(name !== undefined && { function: name }),
     ...(version !== undefined && { version }),
