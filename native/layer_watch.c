@@ -1,7 +1,7 @@
 /* Whether anything was written to an instance's writable layer since it was last fresh; asked after every
- * invocation. runtime/guest/layer-watch.ts says what counts as a trace and why. The directories are held
- * open, because looking for them costs more than looking at them. Whoever shares this process may close those
- * descriptors or put others in their places: then nothing is as it was, and the layer counts as dirty. */
+ * invocation. runtime/guest/layer-watch.ts says what counts as a trace and why. By path, although to hold the
+ * directories open would save half of it: an instance has no descriptor of a directory that it did not open.
+ */
 #include "libtsfn.h"
 
 #include <errno.h>
@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #define MOST_PLACES 8
 #define MOST_PATH 64
@@ -23,7 +22,6 @@ struct look {
 
 struct place {
     char path[MOST_PATH];
-    int fd;
     struct look clean;
 };
 
@@ -36,9 +34,7 @@ static struct look look_at(const struct place *place) {
     struct statx found;
     struct look look = {.error = 0};
 
-    int flags = AT_STATX_DONT_SYNC | (place->fd < 0 ? 0 : AT_EMPTY_PATH);
-    const char *path = place->fd < 0 ? place->path : "";
-    if (statx(place->fd < 0 ? AT_FDCWD : place->fd, path, flags, STATX_CTIME | STATX_INO, &found) < 0) {
+    if (statx(AT_FDCWD, place->path, AT_STATX_DONT_SYNC, STATX_CTIME | STATX_INO, &found) < 0) {
         look.error = errno;
         return look;
     }
@@ -66,7 +62,7 @@ int tsfn_layer_watch(const char *paths) {
         size_t length = strcspn(paths, "\n");
         if (place_count == MOST_PLACES || length >= MOST_PATH) return -ENAMETOOLONG;
         struct place *place = &places[place_count++];
-        *place = (struct place){.fd = -1};
+        *place = (struct place){.path = ""};
         memcpy(place->path, paths, length);
         paths += length + (paths[length] == '\n');
     }
@@ -74,11 +70,8 @@ int tsfn_layer_watch(const char *paths) {
 }
 
 int tsfn_layer_renew(void) {
-    tsfn_layer_leave();
-    for (int i = 0; i < place_count; i++) {
-        places[i].fd = open(places[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < place_count; i++)
         places[i].clean = look_at(&places[i]);
-    }
     int result = count_free_inodes(&clean_free_inodes);
     has_clean = result == 0;
     return result;
@@ -91,11 +84,4 @@ int tsfn_layer_is_dirty(void) {
     for (int i = 0; i < place_count; i++)
         if (!is_same(look_at(&places[i]), places[i].clean)) return 1;
     return 0;
-}
-
-void tsfn_layer_leave(void) {
-    for (int i = 0; i < place_count; i++) {
-        if (places[i].fd >= 0) close(places[i].fd);
-        places[i].fd = -1;
-    }
 }

@@ -38,13 +38,11 @@ TSFN_EXPORT int tsfn_zygote_wait(int channel);
  * What shows that the writable layer was written to: inodes of the root, and the change times of `paths`,
  * absolute ones with a newline between each two. `watch` says which, once; 0 or -ENAMETOOLONG. `renew` takes
  * what they look like now for clean; 0 or -errno. `is_dirty` is 1 when anything differs from that, or cannot
- * be told, else 0. `leave` closes what `renew` opened, which keeps a layer that is not the root any more
- * alive.
+ * be told, else 0.
  */
 TSFN_EXPORT int tsfn_layer_watch(const char *paths);
 TSFN_EXPORT int tsfn_layer_renew(void);
 TSFN_EXPORT int tsfn_layer_is_dirty(void);
-TSFN_EXPORT void tsfn_layer_leave(void);
 
 /* Takes one byte from `fd`: 1, or 0 where there is none, or -errno. */
 TSFN_EXPORT int tsfn_take_byte(int fd);

@@ -29,8 +29,6 @@ export interface LayerMarks {
   /** What there is now is clean. */
   renew(): void;
   isDirty(): boolean;
-  /** Lets go of the layer, until the next `renew`. */
-  leave(): void;
 }
 
 /** @param home the working directory to be */
@@ -48,10 +46,7 @@ export function watchLayer(home: string, marks: LayerMarks): LayerWatch {
       placed = files;
       write();
     },
-    leave() {
-      marks.leave();
-      chdir("/");
-    },
+    leave: () => chdir("/"),
     keep() {
       isKept = true;
     },
@@ -80,7 +75,6 @@ export function plainMarks(directories: readonly string[] = ownDirectories): Lay
       clean = fingerprint(directories);
     },
     isDirty: () => fingerprint(directories) !== clean,
-    leave: () => {},
   };
 }
 

@@ -38,7 +38,6 @@ export function loadNative(): Native {
   const watch = library.func("int tsfn_layer_watch(const char *)");
   const renew = library.func("int tsfn_layer_renew()");
   const isDirty = library.func("int tsfn_layer_is_dirty()");
-  const leave = library.func("void tsfn_layer_leave()");
   const take = library.func("int tsfn_take_byte(int)");
   const pair = library.func("int tsfn_socketpair(_Out_ int *)");
   return {
@@ -51,7 +50,7 @@ export function loadNative(): Native {
     layerMarks(directories) {
       const result = watch(directories.join("\n"));
       if (result < 0) throw new Error(`watching ${directories.join(", ")}: errno ${-result}`);
-      return { renew, isDirty: () => isDirty() !== 0, leave };
+      return { renew, isDirty: () => isDirty() !== 0 };
     },
     takeByte(fd) {
       const result = take(fd);

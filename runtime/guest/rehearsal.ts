@@ -57,8 +57,6 @@ export async function rehearse(parts: RehearsalParts): Promise<void> {
   daemon.end.destroy();
   delete process.env[instanceIdVariable];
   await Promise.all(closed);
-  // This root may be covered by another one before the zygote looks at it again.
-  layer.leave();
 }
 
 const handler = fetchHandler({

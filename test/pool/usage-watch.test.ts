@@ -127,31 +127,6 @@ for (const [what, source] of [
   });
 }
 
-test("a function that closes what watches its layer, or puts something else there, hides nothing and is served on", async (t) => {
-  const hidden: HiddenLayer[] = [];
-  const observer = { layerHidden: (event: HiddenLayer) => void hidden.push(event) };
-  const within = await openTestRuntime(t, { warden: await startWarden(t), observer });
-  const meddling = `import { closeSync, openSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
-    const own = ["/app", "/tmp", "/dev/shm", "/run/secrets"];
-    const target = (fd) => { try { return readlinkSync("/proc/self/fd/" + fd); } catch { return ""; } };
-    const watching = () => readdirSync("/proc/self/fd").filter((fd) => own.includes(target(fd))).map(Number);
-    let served = 0;
-    export default { fetch(request) {
-      const fds = watching();
-      if (!request.url.endsWith("leave")) for (const fd of fds) closeSync(fd);
-      if (request.url.endsWith("replace")) for (const _ of fds) openSync("/opt");
-      const found = readdirSync("/tmp").length;
-      writeFileSync("/tmp/mine-" + Math.random(), "x");
-      return new Response([(served += 1), fds.length > 0, found].join(" "));
-    } };`;
-  await within.deploy("meddler", meddling, { scaling: { max: 1 } });
-  for (const [turn, what] of ["leave", "close", "close", "replace", "replace", "leave"].entries()) {
-    t.is(await within.text("meddler", { url: `http://localhost/${what}` }), `${turn + 1} true 0`, what);
-  }
-  await pause(500);
-  t.deepEqual(hidden, []);
-});
-
 test("processes that write and say so, or wrote while loading, are trusted, also while they are always busy", async (t) => {
   const warden = await startWarden(t);
   const hidden: HiddenLayer[] = [];
