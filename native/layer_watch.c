@@ -1,7 +1,6 @@
 /* Whether anything was written to an instance's writable layer since it was last fresh; asked after every
  * invocation. runtime/guest/layer-watch.ts says what counts as a trace and why. By path, although to hold the
- * directories open would save half of it: an instance has no descriptor of a directory that it did not open.
- */
+ * directories open would cost less: an instance has no descriptor of a directory that it did not open. */
 #include "libtsfn.h"
 
 #include <errno.h>

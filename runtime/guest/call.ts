@@ -144,8 +144,15 @@ export class Call {
 
   #incoming(): IncomingCall {
     const { method, url, headers } = this.#invoke;
-    const fields = { method, url, headers, body: this.#requestBody?.stream ?? null };
-    return new Incoming({ ...fields, env: this.#site.env, context: this.#context() }, () => this.#request());
+    return {
+      method,
+      url,
+      headers,
+      body: this.#requestBody?.stream ?? null,
+      env: this.#site.env,
+      context: this.#context(),
+      request: () => this.#request(),
+    };
   }
 
   #request(): Request {
@@ -193,36 +200,10 @@ export class Call {
   }
 }
 
-// Classes, because a getter in an object literal is a new function each time, and V8 makes a hidden class for each such object:
-// they would all be kept until a full collection (decision 0016).
-
-class Incoming implements IncomingCall {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: readonly string[];
-  readonly body: ReadableStream<Uint8Array> | null;
-  readonly env: Init["env"];
-  readonly context: ExecutionContext;
-  readonly #makeRequest: () => Request;
-  #request: Request | null = null;
-
-  constructor(fields: Omit<IncomingCall, "request">, makeRequest: () => Request) {
-    this.method = fields.method;
-    this.url = fields.url;
-    this.headers = fields.headers;
-    this.body = fields.body;
-    this.env = fields.env;
-    this.context = fields.context;
-    this.#makeRequest = makeRequest;
-  }
-
-  get request(): Request {
-    this.#request ??= this.#makeRequest();
-    return this.#request;
-  }
-}
-
-/** What a function takes out of it works without it: its methods need no `this`. */
+/**
+ * A class, because a getter in an object literal is a new function each time, and V8 makes a hidden class for each such object:
+ * they would all be kept until a full collection (decision 0016). What a function takes out of it needs no `this`.
+ */
 class Context implements ExecutionContext {
   readonly requestId: string;
   readonly deadline: Date;

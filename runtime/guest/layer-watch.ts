@@ -24,7 +24,7 @@ export interface LayerWatch {
   enter(): void;
 }
 
-/** How it can be told; native code tells it at a quarter of the price (native/layer_watch.c). */
+/** How it can be told; native code tells it for two thirds of the price (native/layer_watch.c). */
 export interface LayerMarks {
   /** What there is now is clean. */
   renew(): void;

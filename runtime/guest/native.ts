@@ -50,7 +50,13 @@ export function loadNative(): Native {
     layerMarks(directories) {
       const result = watch(directories.join("\n"));
       if (result < 0) throw new Error(`watching ${directories.join(", ")}: errno ${-result}`);
-      return { renew, isDirty: () => isDirty() !== 0 };
+      return {
+        renew() {
+          const failed = renew();
+          if (failed < 0) throw new Error(`counting the free inodes of /: errno ${-failed}`);
+        },
+        isDirty: () => isDirty() !== 0,
+      };
     },
     takeByte(fd) {
       const result = take(fd);

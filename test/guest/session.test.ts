@@ -50,8 +50,9 @@ test("frames that wait, for the function or for their turn, and bodies that nobo
   const { promise: gate, resolve: open } = Promise.withResolvers<void>();
   const handler: CallSite["handler"] = {
     shape: "fetch",
-    async answer({ request }) {
+    async answer(incoming) {
       await gate;
+      const request = incoming.request();
       return new Response(`${new URL(request.url).pathname} ${await request.text()}`);
     },
   };

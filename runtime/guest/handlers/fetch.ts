@@ -12,7 +12,7 @@ const { Response } = globalThis;
 export function fetchHandler(target: unknown): Handler | null {
   const fetch = calleeAt(target, "fetch");
   if (fetch === null) return null;
-  return { shape: "fetch", answer: ({ request, env, context }) => fetch(request, env, context) };
+  return { shape: "fetch", answer: ({ request, env, context }) => fetch(request(), env, context) };
 }
 
 /** null when the module exports no method. */
@@ -28,7 +28,7 @@ export function methodsHandler(module: unknown): Handler | null {
 function answerMethod(methods: ReadonlyMap<string, Callee>, call: IncomingCall): unknown {
   const { method } = call;
   const callee = methods.get(method) ?? (method === "HEAD" ? methods.get("GET") : undefined);
-  if (callee !== undefined) return callee(call.request, call.env, call.context);
+  if (callee !== undefined) return callee(call.request(), call.env, call.context);
   const allowed = new Set([...methods.keys(), "OPTIONS"]);
   if (allowed.has("GET")) allowed.add("HEAD");
   return new Response(null, { status: method === "OPTIONS" ? 204 : 405, headers: { allow: [...allowed].join(", ") } });

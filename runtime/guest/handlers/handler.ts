@@ -15,8 +15,8 @@ export interface IncomingCall {
   readonly body: ReadableStream<Uint8Array> | null;
   readonly env: Init["env"];
   readonly context: ExecutionContext;
-  /** Made on first use. */
-  readonly request: Request;
+  /** Made when it is asked for, which is once. */
+  readonly request: () => Request;
 }
 
 /** The part of Response that is used; a framework's own class with the same shape is as good. */

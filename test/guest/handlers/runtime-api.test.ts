@@ -37,7 +37,7 @@ async function openApi(t: ExecutionContext) {
         ...{ requestId, signal, deadline: new Date(Date.now() + 60_000), remainingMs: () => 60_000 },
         waitUntil: (promise) => void work.push(promise),
       },
-      get request(): Request {
+      request(): Request {
         throw new Error("nobody asks for it");
       },
     };
