@@ -4,11 +4,10 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import test from "ava";
 import { requests } from "../../runtime/warden/index.ts";
-import { until } from "../support/until.ts";
-import { held, inside, layer, spec, type TestWarden } from "../support/warden.ts";
+import { held, holdsNoMore } from "../support/held.ts";
+import { inside, layer, spec, type TestWarden } from "../support/warden.ts";
 import { shareZygote, startZygote, type TestZygote, usualClaim } from "../support/zygote.ts";
 
 let warden: TestWarden;
@@ -18,7 +17,7 @@ shareZygote(test, (shared) => {
 });
 
 test.serial("a claimed zygote runs on under another root, name and limits, and can be forked", async (t) => {
-  const before = held(warden);
+  const before = await held(warden);
   const claimed = await startZygote(warden);
   const { pid } = claimed.process;
   const clean = (await claimed.sandbox.usage()).layerFreeInodes;
@@ -39,19 +38,19 @@ test.serial("a claimed zygote runs on under another root, name and limits, and c
   t.regex(await clone.ask("tour"), /served$/);
   await clone.sandbox.destroy();
   await claimed.sandbox.destroy();
-  t.deepEqual(held(warden), before);
+  await holdsNoMore(t, warden, before);
 });
 
 test.serial("claimed again and again it keeps no old root", async (t) => {
   const claimed = await startZygote(warden);
-  const before = held(warden);
+  const before = await held(warden);
   const claims = [[layer, ...usualClaim.layers], usualClaim.layers];
   for (let round = 0; round < 50; round += 1) {
     await claimed.sandbox.claim({ ...usualClaim, layers: claims[round % 2] ?? [] });
     t.is(mountPoints(claimed.process.pid).length, 4);
   }
   // The closer frees the last ones meanwhile.
-  await until("nothing is held but what was before", () => isDeepStrictEqual(held(warden), before));
+  await holdsNoMore(t, warden, before);
   await claimed.sandbox.destroy();
 });
 

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import test from "ava";
 import type { Program, SandboxSpec } from "../../runtime/sandbox/index.ts";
 import { requests } from "../../runtime/warden/index.ts";
-import { held, inside, shareWarden, spec, type TestWarden } from "../support/warden.ts";
+import { held, holdsNoMore } from "../support/held.ts";
+import { inside, shareWarden, spec, type TestWarden } from "../support/warden.ts";
 
 let warden: TestWarden;
 shareWarden(test, (shared) => {
@@ -26,10 +27,10 @@ const impossible: readonly (readonly [string, Partial<Parameters<typeof spec>[0]
 
 for (const [what, changes, step] of impossible) {
   test.serial(`${what}: a sandbox fails in the step "${step}" and leaves nothing`, async (t) => {
-    const before = held(warden);
+    const before = await held(warden);
     const error = await t.throwsAsync(warden.sandboxes.create(spec(changes)), { code: "SANDBOX_FAILED" });
     t.like(error?.cause, { step });
-    t.deepEqual(held(warden), before);
+    await holdsNoMore(t, warden, before);
   });
 }
 
@@ -43,12 +44,12 @@ const unstartable: readonly (readonly [string, Partial<Program>, string])[] = [
 
 for (const [what, changes, step] of unstartable) {
   test.serial(`${what}: a start fails in the step "${step}" and a destroy leaves nothing`, async (t) => {
-    const before = held(warden);
+    const before = await held(warden);
     const sandbox = await warden.sandboxes.create(spec());
     const error = await t.throwsAsync(sandbox.start({ ...inside("wait"), ...changes }), { code: "SANDBOX_FAILED" });
     t.like(error?.cause, { step });
     await sandbox.destroy();
-    t.deepEqual(held(warden), before);
+    await holdsNoMore(t, warden, before);
   });
 }
 
@@ -95,12 +96,12 @@ test.serial("the list tells what lives and in which state", async (t) => {
 });
 
 test.serial("two hundred lives leave the warden as it was", async (t) => {
-  const before = held(warden);
+  const before = await held(warden);
   for (let round = 0; round < 10; round++) {
     const all = await Promise.all(Array.from({ length: 20 }, () => warden.sandboxes.create(spec())));
     await Promise.all(all.map((sandbox) => sandbox.start(inside("wait"))));
     await Promise.all(all.map((sandbox) => sandbox.destroy()));
   }
-  t.deepEqual(held(warden), before);
+  await holdsNoMore(t, warden, before);
   t.true(existsSync(join(warden.dataDir, "warden/journal")));
 });

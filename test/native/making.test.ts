@@ -5,6 +5,7 @@ import { existsSync, readdirSync } from "node:fs";
 import test, { type ExecutionContext } from "ava";
 import type { Sandbox } from "../../runtime/sandbox/index.ts";
 import { requests } from "../../runtime/warden/index.ts";
+import { held, holdsNoMore } from "../support/held.ts";
 import { withFault } from "../support/kernel-faults.ts";
 import { descriptorsOf, readProc, readProcess } from "../support/processes.ts";
 import { until } from "../support/until.ts";
@@ -12,7 +13,6 @@ import {
   cgroupsOf,
   childrenOf,
   foremanOf,
-  held,
   inside,
   run,
   spec,
@@ -36,7 +36,7 @@ interface Scene {
 async function stopMakers(t: ExecutionContext, call: Moment, count = 1): Promise<Scene> {
   const warden = await startWarden(t);
   const others = new Set(childrenOf(warden.pid));
-  const before = held(warden);
+  const before = await held(warden);
   const specs = Array.from({ length: count }, () => spec());
   const created = await withFault(warden, `${call}:signal=STOP`, async (readLog) => {
     const promises = specs.map((one) => warden.sandboxes.create(one));
@@ -71,7 +71,7 @@ for (const [when, call] of Object.entries(moments)) {
       const error = await t.throwsAsync(promise, { code: "SANDBOX_FAILED" });
       t.like(error?.cause, { step: "make sandbox" });
     }
-    t.deepEqual(held(warden), before);
+    await holdsNoMore(t, warden, before);
   });
 
   test(`destroyed while its maker works, ${when}: both are answered, and nothing is left`, async (t) => {
@@ -80,7 +80,7 @@ for (const [when, call] of Object.entries(moments)) {
     for (const promise of created)
       await t.throwsAsync(promise, { code: "SANDBOX_FAILED", message: /was destroyed meanwhile/ });
     await t.notThrowsAsync(gone);
-    t.deepEqual(held(warden), before);
+    await holdsNoMore(t, warden, before);
   });
 
   test(`a warden that is asked to stop while a maker works, ${when}, leaves nothing`, async (t) => {
@@ -180,5 +180,5 @@ test("of a sandbox that is being made its usage can be told, and it can be kille
   await t.throwsAsync(warden.sandboxes.create({ ...spec(), id }), { message: /EEXIST/ });
   await warden.client.request(requests.kill(id));
   await t.throwsAsync(created[0] ?? Promise.resolve(), { code: "SANDBOX_FAILED", message: /ended before its work/ });
-  t.deepEqual(held(warden), before);
+  await holdsNoMore(t, warden, before);
 });

@@ -3,8 +3,9 @@
 import { closeSync, readlinkSync } from "node:fs";
 import test from "ava";
 import { requests } from "../../runtime/warden/index.ts";
+import { held, holdsNoMore } from "../support/held.ts";
 import { withFault } from "../support/kernel-faults.ts";
-import { held, inside, shareWarden, spec, type TestWarden } from "../support/warden.ts";
+import { inside, shareWarden, spec, type TestWarden } from "../support/warden.ts";
 
 let warden: TestWarden;
 shareWarden(test, (shared) => {
@@ -17,10 +18,10 @@ const denied = (message: RegExp) => ({ code: "SANDBOX_FAILED", message });
 test.serial("a sandbox gets three sockets, once, and the warden keeps none and is where it was", async (t) => {
   const home = readlinkSync(`/proc/${warden.pid}/ns/net`);
   const sandbox = await warden.sandboxes.create(spec());
-  const before = held(warden);
+  const before = await held(warden);
   const { descriptors = [] } = await open(sandbox.id);
   t.is(descriptors.length, 3);
-  t.deepEqual(held(warden), before);
+  await holdsNoMore(t, warden, before);
   t.is(readlinkSync(`/proc/${warden.pid}/ns/net`), home);
   await t.throwsAsync(open(sandbox.id), denied(/EBUSY/));
   for (const fd of descriptors) closeSync(fd);
@@ -55,14 +56,14 @@ const faults = [
 for (const [fault, message] of faults) {
   test.serial(`${fault} leaves nothing, and the next sandbox has a network`, async (t) => {
     const sandbox = await warden.sandboxes.create(spec());
-    const before = held(warden);
+    const before = await held(warden);
     const home = readlinkSync(`/proc/${warden.pid}/ns/net`);
     await withFault(warden, fault, async () => {
       // Without IPv6 there is IPv4.
       if (message === null) for (const fd of (await open(sandbox.id)).descriptors ?? []) closeSync(fd);
       else await t.throwsAsync(open(sandbox.id), denied(message));
     });
-    t.deepEqual(held(warden), before);
+    await holdsNoMore(t, warden, before);
     t.is(readlinkSync(`/proc/${warden.pid}/ns/net`), home);
     await sandbox.destroy();
     const next = await warden.sandboxes.create(spec());

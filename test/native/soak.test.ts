@@ -2,8 +2,8 @@
 // hundred; TSFN_FULL=1 makes it ten thousand.
 
 import test from "ava";
-import { until } from "../support/until.ts";
-import { held, startWarden } from "../support/warden.ts";
+import { held, holdsNoMore } from "../support/held.ts";
+import { startWarden } from "../support/warden.ts";
 import { addNodeLayer, startZygote } from "../support/zygote.ts";
 
 const full = process.env.TSFN_FULL === "1";
@@ -16,7 +16,7 @@ test(`${forks} clones come, answer and go, and nothing is left`, async (t) => {
   t.timeout(7 * 60_000);
   const warden = await startWarden(t);
   await addNodeLayer(warden);
-  const empty = held(warden);
+  const empty = await held(warden);
   let answered = 0;
   for (let begun = 0; begun < forks; begun += forksOfZygote) {
     const zygote = await startZygote(warden);
@@ -35,5 +35,5 @@ test(`${forks} clones come, answer and go, and nothing is left`, async (t) => {
     await zygote.sandbox.destroy();
   }
   t.is(answered, forks);
-  await until("nothing is left", () => JSON.stringify(held(warden)) === JSON.stringify(empty));
+  await holdsNoMore(t, warden, empty);
 });

@@ -4,8 +4,9 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import test from "ava";
 import { requests } from "../../runtime/warden/index.ts";
+import { held, holdsNoMore } from "../support/held.ts";
 import { until } from "../support/until.ts";
-import { cgroupsOf, held, inside, printed, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import { cgroupsOf, inside, printed, spec, startWarden, type TestWarden } from "../support/warden.ts";
 import {
   addNodeLayer,
   type Clone,
@@ -179,16 +180,16 @@ test.serial("a program that was started keeps running over a reset, too", async 
 });
 
 test.serial("sixty clones at once come, answer and go", async (t) => {
-  const before = held(warden);
+  const before = await held(warden);
   const clones = await Promise.all(Array.from({ length: 60 }, () => zygote.fork()));
   t.is(new Set(clones.map(({ process }) => process.pid)).size, 60);
   t.true((await Promise.all(clones.map(({ ask }) => ask("mark")))).every((answer) => answer === "fresh"));
   await Promise.all(clones.map(({ sandbox }) => sandbox.destroy()));
-  t.deepEqual(held(warden), before);
+  await holdsNoMore(t, warden, before);
 });
 
 test.serial("a sandbox that is destroyed while it is forked into leaves nothing, and both are answered", async (t) => {
-  const before = held(warden);
+  const before = await held(warden);
   for (let round = 0; round < 30; round++) {
     const sandbox = await generic(warden);
     const forked = sandbox.fork(zygote.sandbox, usualClaim);
@@ -197,16 +198,16 @@ test.serial("a sandbox that is destroyed while it is forked into leaves nothing,
     else t.is(outcome.reason.code, "SANDBOX_FAILED");
     await sandbox.destroy();
   }
-  t.deepEqual(held(warden), before);
+  await holdsNoMore(t, warden, before);
 });
 
 test.serial("a root that cannot be made fails the fork in its step, and the zygote lives on", async (t) => {
-  const before = held(warden);
+  const before = await held(warden);
   const sandbox = await generic(warden);
   const error = await t.throwsAsync(sandbox.fork(zygote.sandbox, { ...usualClaim, layers: ["0".repeat(64)] }));
   t.like(error?.cause, { step: "open layer" });
   await sandbox.destroy();
-  t.deepEqual(held(warden), before);
+  await holdsNoMore(t, warden, before);
   await withClone(async ({ ask }) => t.is(await ask("mark"), "fresh"));
 });
 
@@ -226,7 +227,7 @@ test.serial("what cannot be forked, and what it cannot be forked into, is refuse
 });
 
 test.serial("a zygote that is killed fails its forks at once, and its clones live on", async (t) => {
-  const before = held(warden);
+  const before = await held(warden);
   const mortal = await startZygote(warden);
   const survivor = await mortal.fork();
   process.kill(mortal.process.pid, "SIGSTOP");
@@ -240,7 +241,7 @@ test.serial("a zygote that is killed fails its forks at once, and its clones liv
   survivor.tell("exit");
   t.like(await survivor.process.exited, { exitCode: 7 });
   await Promise.all([...sandboxes, survivor.sandbox, mortal.sandbox].map((sandbox) => sandbox.destroy()));
-  t.deepEqual(held(warden), before);
+  await holdsNoMore(t, warden, before);
 });
 
 test.serial("a zygote that hangs is ended, and its fork fails", async (t) => {
@@ -254,13 +255,13 @@ test.serial("a zygote that hangs is ended, and its fork fails", async (t) => {
 });
 
 test.serial("with a zygote's sandbox its clones end", async (t) => {
-  const before = held(warden);
+  const before = await held(warden);
   const mortal = await startZygote(warden);
   const clone = await mortal.fork();
   await mortal.sandbox.destroy();
   t.like(await clone.process.exited, { signal: "SIGKILL" });
   await clone.sandbox.destroy();
-  t.deepEqual(held(warden), before);
+  await holdsNoMore(t, warden, before);
 });
 
 test.serial("when the warden is killed in mid-fork nothing that it made lives on", async (t) => {

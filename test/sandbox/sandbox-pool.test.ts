@@ -9,8 +9,9 @@ import {
   type TakenSandbox,
 } from "../../runtime/sandbox/index.ts";
 import { requests } from "../../runtime/warden/index.ts";
+import { held, holdsNoMore } from "../support/held.ts";
 import { until } from "../support/until.ts";
-import { held, spec, startWarden, type TestWarden } from "../support/warden.ts";
+import { spec, startWarden, type TestWarden } from "../support/warden.ts";
 
 const { limits } = spec();
 const size = 3;
@@ -120,12 +121,12 @@ test("closing destroys those that are ready, makes none any more, and leaves the
 test("a thousand sandboxes that come and go leave nothing", async (t) => {
   const { warden, pool } = await openPool(t);
   await full(pool);
-  const before = held(warden);
+  const before = await held(warden);
   for (let round = 0; round < 100; round += 1) {
     const taken = await takeAll(pool, 10);
     await Promise.all(taken.map(({ sandbox }) => sandbox.destroy()));
     for (const { settled } of taken) settled();
   }
   await full(pool);
-  t.deepEqual(held(warden), before);
+  await holdsNoMore(t, warden, before);
 });

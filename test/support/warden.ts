@@ -4,7 +4,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -203,18 +203,6 @@ export function foremanOf({ pid }: Pick<TestWarden, "pid">): Promise<number> {
 
 export function childrenOf(pid: number): number[] {
   return (readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").match(/\d+/g) ?? []).map(Number);
-}
-
-/** Everything of a warden that a failure could leave behind. */
-export function held({ pid, id, dataDir }: TestWarden): unknown {
-  const groupsIn = (path: string) => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return {
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
-    // Its own: what the machine mounts meanwhile shows up there, too.
-    mounts: readFileSync(`/proc/${pid}/mountinfo`, "utf8").match(new RegExp(` ${dataDir}/.*`, "g")),
-    children: childrenOf(pid).length,
-    groups: cgroupsOf(id).map((path) => groupsIn(path).length),
-  };
 }
 
 /** Static, for it is all that there is in its layer. Compiled once per test process. */

@@ -2,10 +2,11 @@
 // that nobody takes.
 
 import test from "ava";
+import { held, holdsNoMore } from "../support/held.ts";
 import { listProcesses, type ProcessEntry } from "../support/processes.ts";
 import { openTestRuntime } from "../support/test-runtime.ts";
 import { until } from "../support/until.ts";
-import { held, startWarden, type TestWarden } from "../support/warden.ts";
+import { startWarden, type TestWarden } from "../support/warden.ts";
 
 const hello = `export default { fetch: () => new Response("hello") };`;
 
@@ -83,10 +84,10 @@ test("a version that does not load takes its zygote along, and the next one is l
 
 test("a spare zygote that was killed is nobody's, and leaves nothing", async (t) => {
   const { deploy, text, warden } = await open(t, { sandboxesReady: 0 });
-  const before = held(warden);
+  const before = await held(warden);
   const first = await spareOf(warden);
   process.kill(first, "SIGKILL");
-  await until("nothing is left of it", () => JSON.stringify(held(warden)) === JSON.stringify(before));
+  await holdsNoMore(t, warden, before);
   await deploy("hello", hello);
   t.is(await text("hello"), "hello");
 });
@@ -141,11 +142,11 @@ test("no zygote is made ahead where those of versions have no memory left for it
 test("a closed runtime leaves no spare zygote, also not one that is being made", async (t) => {
   for (const waits of [true, false]) {
     const warden = await startWarden(t);
-    const before = held(warden);
+    const before = await held(warden);
     const { runtime } = await openTestRuntime(t, { warden, zygotesReady: 2, sandboxesReady: 0 });
     if (waits) await until("there are two", () => zygotesOf(warden).length === 2);
     else await spareOf(warden);
     await runtime.close();
-    t.deepEqual(held(warden), before);
+    await holdsNoMore(t, warden, before);
   }
 });

@@ -4,10 +4,11 @@ import test from "ava";
 import type { InstanceOrder } from "../../runtime/instance/index.ts";
 import { createSandboxPool } from "../../runtime/sandbox/index.ts";
 import { ZygoteForker, Zygotes } from "../../runtime/zygote/index.ts";
+import { held, holdsNoMore } from "../support/held.ts";
 import { listProcesses, type ProcessEntry } from "../support/processes.ts";
 import { openTestRuntime } from "../support/test-runtime.ts";
 import { until } from "../support/until.ts";
-import { held, startWarden, type TestWarden } from "../support/warden.ts";
+import { startWarden, type TestWarden } from "../support/warden.ts";
 
 const hello = `export default { fetch: () => new Response("hello") };`;
 
@@ -90,13 +91,13 @@ test("a function that is removed takes its zygote along, a superseded version to
 
 test("a closed runtime leaves no zygote, no clone and no sandbox made ahead", async (t) => {
   const warden = await startWarden(t);
-  const before = held(warden);
+  const before = await held(warden);
   const { deploy, text, runtime } = await openTestRuntime(t, { warden, sandboxesReady: 3 });
   await deploy("hello", hello);
   await deploy("later", hello, { prefork: "runtime" });
   t.is(await text("later"), "hello");
   await runtime.close();
-  t.deepEqual(held(warden), before);
+  await holdsNoMore(t, warden, before);
 });
 
 test("an old zygote serves until there is a new one, and its clones live on", async (t) => {
