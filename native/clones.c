@@ -266,13 +266,12 @@ void sandbox_fork(struct warden *w, struct sandbox *s, struct sandbox *zygote,
     s->clone.times.begun = fork_now_ns();
     if (set_limits(w, s, claim, &f) < 0) return control_fail(w, owed.verb, owed.request, &f);
     s->spec = *claim;
-    int result = contain_fork(&w->containment, &plan, &s->ends, &s->clone.times, &f);
-    if (result < 0 && s->ends.status < 0) return control_fail(w, owed.verb, owed.request, &f);
+    int status = -1, result = contain_fork(&w->containment, &plan, &s->guest, &status, &s->clone.times, &f);
+    if (result < 0 && status < 0) return control_fail(w, owed.verb, owed.request, &f);
     s->state = PROTO_STATE_RUNNING;
     s->start = owed;
     s->clone.phase = CLONE_ASKED;
-    s->status = (struct watch){.fd = s->ends.status, .ready = status_ready};
-    s->ends.status = -1;
+    s->status = (struct watch){.fd = status, .ready = status_ready};
     await(w, s, MOST_FORK_MS);
     if (result < 0) s->clone.failure = f;
     /* What cannot be watched is looked at when it is overdue. */

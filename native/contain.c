@@ -208,7 +208,8 @@ int contain_start(const struct containment *c, const struct instance_plan *plan,
     struct zygote_others others = {-1, -1};
     *ends = (struct instance_ends)NO_ENDS;
     *zygote = (struct zygote_ends){-1, -1};
-    int result = ends_open(ends, &guest, STATUS_PIPE, plan->uids.function, f);
+    int result = ends_open(ends, &guest, plan->uids.function, f);
+    if (result == 0) result = status_open(&ends->status, &guest.status, STATUS_PIPE, f);
     if (result == 0 && plan->kind == PROTO_KIND_ZYGOTE) result = open_zygote_ends(zygote, &others, f);
     if (result == 0) result = fork_stage(c, plan, stage, &guest, &others, f);
     guest_ends_close(&guest);
@@ -272,21 +273,20 @@ static int give_root(const struct containment *c, const struct fork_plan *plan, 
     return 0;
 }
 
-int contain_fork(const struct containment *c, const struct fork_plan *plan, struct instance_ends *ends,
-                 struct fork_times *times, struct failure *f) {
-    struct guest_ends guest = NO_ENDS;
-    *ends = (struct instance_ends)NO_ENDS;
-    int result = ends_open(ends, &guest, STATUS_SOCKET, plan->uids.function, f);
-    if (result == 0) result = ask_zygote(c, plan, &guest, f);
-    guest_ends_close(&guest);
+int contain_fork(const struct containment *c, const struct fork_plan *plan, struct guest_ends *guest,
+                 int *status, struct fork_times *times, struct failure *f) {
+    int result = status_open(status, &guest->status, STATUS_SOCKET, f);
+    if (result == 0) result = ask_zygote(c, plan, guest, f);
     if (result < 0) {
-        ends_close(ends);
+        fd_close(&guest->status);
+        fd_close(status);
         return -1;
     }
+    guest_ends_close(guest);
     times->asked = fork_now_ns();
     if (give_root(c, plan, f) < 0) return -1;
     times->rooted = fork_now_ns();
-    if (send(ends->status, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return fail(f, "tell the clone", "send");
+    if (send(*status, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return fail(f, "tell the clone", "send");
     return 0;
 }
 

@@ -104,10 +104,10 @@ struct fork_times {
 };
 
 /* Asks a zygote for a clone in a sandbox, and gives that its root meanwhile. Does not wait for the zygote:
- * the answer is told over `status` (zygote.h). If this fails after the zygote was asked, ends->status is
- * open: its end tells when there is no clone any more. */
-int contain_fork(const struct containment *c, const struct fork_plan *plan, struct instance_ends *ends,
-                 struct fork_times *times, struct failure *f);
+ * the answer is told over `status` (zygote.h). The guest's ends are the zygote's from then on. If this fails
+ * after the zygote was asked, *status is open: its end tells when there is no clone any more. */
+int contain_fork(const struct containment *c, const struct fork_plan *plan, struct guest_ends *guest,
+                 int *status, struct fork_times *times, struct failure *f);
 
 /* Gives a sandbox a new writable layer under its running processes: *layer, instead of the one before. What
  * *old is set to must be closed, also on failure; unless somebody else still uses the old root, that frees

@@ -39,26 +39,23 @@ static int open_tickets(int *ours, int *theirs, struct failure *f) {
     return *ours < 0 ? -1 : 0;
 }
 
-static int open_status(struct instance_ends *ours, struct guest_ends *theirs, enum status_kind kind,
-                       struct failure *f) {
+int status_open(int *ours, int *theirs, enum status_kind kind, struct failure *f) {
     int on = 1;
     if (kind == STATUS_PIPE) {
-        if (open_pipe(&ours->status, &theirs->status, 0, f) < 0) return -1;
-    } else if (open_socket(&ours->status, &theirs->status, SOCK_SEQPACKET, "status", f) < 0) {
+        if (open_pipe(ours, theirs, 0, f) < 0) return -1;
+    } else if (open_socket(ours, theirs, SOCK_SEQPACKET, "status", f) < 0) {
         return -1;
-    } else if (setsockopt(ours->status, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) {
+    } else if (setsockopt(*ours, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) {
         return fail(f, "make sockets", "status");
     }
-    return fcntl(ours->status, F_SETFL, O_NONBLOCK) < 0 ? fail(f, "make pipes", "status") : 0;
+    return fcntl(*ours, F_SETFL, O_NONBLOCK) < 0 ? fail(f, "make pipes", "status") : 0;
 }
 
-int ends_open(struct instance_ends *ours, struct guest_ends *theirs, enum status_kind kind, uid_t owner,
-              struct failure *f) {
+int ends_open(struct instance_ends *ours, struct guest_ends *theirs, uid_t owner, struct failure *f) {
     if (open_socket(&ours->wire, &theirs->wire, SOCK_STREAM, "wire", f) < 0) return -1;
     if (open_pipe(&ours->out, &theirs->out, owner, f) < 0) return -1;
     if (open_pipe(&ours->err, &theirs->err, owner, f) < 0) return -1;
-    if (open_tickets(&ours->tickets, &theirs->tickets, f) < 0) return -1;
-    return open_status(ours, theirs, kind, f);
+    return open_tickets(&ours->tickets, &theirs->tickets, f);
 }
 
 void ends_close(struct instance_ends *ours) {

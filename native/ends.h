@@ -27,9 +27,11 @@ enum status_kind {
     STATUS_SOCKET /* packets both ways, which tell who sends them: a clone's */
 };
 
-/* `owner` is whom the process runs as, in the host's terms. On failure what was made is still in both. */
-int ends_open(struct instance_ends *ours, struct guest_ends *theirs, enum status_kind kind, uid_t owner,
-              struct failure *f);
+/* All but the status. `owner` is whom the process runs as, in the host's terms. On failure what was made is
+ * still in both. */
+int ends_open(struct instance_ends *ours, struct guest_ends *theirs, uid_t owner, struct failure *f);
+/* The status; as for ends_open on failure. */
+int status_open(int *ours, int *theirs, enum status_kind kind, struct failure *f);
 void ends_close(struct instance_ends *ours);
 void guest_ends_close(struct guest_ends *theirs);
 

@@ -132,13 +132,10 @@ void foreman_close(struct containment *c) {
     c->foreman.pid = 0;
 }
 
-int foreman_ask(struct containment *c, const struct maker_plan *plan, const struct root *root, int talk,
-                int cgroup, struct failure *f) {
-    const int all[PLAN_FDS] = {talk, cgroup, root->overlay, root->dev, root->shm, root->proc};
+static int send_plan(int link, const struct maker_plan *plan, const int *all) {
     int fds[PLAN_FDS], count = 0;
     struct packet packet = {.plan = *plan};
     union descriptors control = {0};
-    if (c->foreman.pid == 0 && start(c, f) < 0) return -1;
     for (int i = 0; i < PLAN_FDS; i++) {
         packet.has[i] = all[i] >= 0;
         if (packet.has[i]) fds[count++] = all[i];
@@ -150,9 +147,19 @@ int foreman_ask(struct containment *c, const struct maker_plan *plan, const stru
     *CMSG_FIRSTHDR(&message) =
         (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(bytes)};
     memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), fds, bytes);
-    if (sendmsg(c->foreman.link, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-        return fail(f, "ask the foreman", "send");
-    return 0;
+    return sendmsg(link, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+int foreman_ask(struct containment *c, const struct maker_plan *plan, const struct root *root, int talk,
+                int cgroup, struct failure *f) {
+    const int fds[PLAN_FDS] = {talk, cgroup, root->overlay, root->dev, root->shm, root->proc};
+    if (c->foreman.pid == 0 && start(c, f) < 0) return -1;
+    if (send_plan(c->foreman.link, plan, fds) == 0) return 0;
+    if (errno != EPIPE && errno != ECONNRESET) return fail(f, "ask the foreman", "send");
+    /* It has just ended, and the news of it is still to come. */
+    foreman_close(c);
+    if (start(c, f) < 0) return -1;
+    return send_plan(c->foreman.link, plan, fds) < 0 ? fail(f, "ask the foreman", "send") : 0;
 }
 
 bool foreman_ended(struct containment *c, pid_t pid) {

@@ -122,6 +122,13 @@ static void reply_created(struct warden *w, struct sandbox *s) {
     control_reply(w, s->making.owed.verb, s->making.owed.request, &body);
 }
 
+/* Nothing of them depends on who will be forked, and tsfnd has time for its own now. */
+static int make_ends(struct warden *w, struct sandbox *s, struct failure *f) {
+    if (contain_groups(&s->spec) != CGROUP_OF_CLONE) return 0;
+    if (ends_open(&s->ends, &s->guest, sandbox_uids(w, s).function, f) < 0) return -1;
+    return sandbox_send_ends(w, s, s->making.owed.request, f);
+}
+
 static void destroyed_meanwhile(struct warden *w, struct sandbox *s) {
     struct failure f;
     errno = ECANCELED;
@@ -138,7 +145,7 @@ static void settle(struct warden *w, struct sandbox *s) {
         errno = ECHILD;
         fail(f, "make sandbox", "its maker ended before its work was done");
     }
-    if (f->step != NULL || watch_oom(w, s, f) < 0) return unmake(w, s);
+    if (f->step != NULL || watch_oom(w, s, f) < 0 || make_ends(w, s, f) < 0) return unmake(w, s);
     s->state = PROTO_STATE_EMPTY;
     reply_created(w, s);
 }

@@ -22,7 +22,8 @@
          root comes with PROTO_INSTANCE_FORK), u64 memory bytes, u64 cpu thousandths, u64                    \
          pids, u64 disk bytes, u64 disk inodes, u64 open files                                               \
          -> u32 uid base, u64 namespace inodes user mnt ipc uts net cgroup, list of string                   \
-         cgroup path */
+         cgroup path; lane, without layers: wire, stdout, stderr, tickets of whom it will be                 \
+         forked into */
 #define PROTO_INSTANCE_START                                                                                 \
     3                      /* string id, list of string argv, list of string NAME=value, string cwd          \
                               -> u32 pid, u64 pid namespace, u64 time namespace; lane: wire, stdout, stderr, tickets */
@@ -37,7 +38,7 @@
     9 /* string id, string zygote's id, string hostname, list of string digest, u64 memory                   \
          bytes, u64 cpu thousandths, u64 pids, u64 disk bytes, u64 disk inodes, u64 open files               \
          -> u32 pid, u64 pid namespace, u64 time namespace, list of u32 microseconds                         \
-         (PROTO_SPANS of them); lane: wire, stdout, stderr, tickets */
+         (PROTO_SPANS of them) */
 #define PROTO_LAYER_RESET                                                                                    \
     10 /* string id -> nothing: the writable layer under the running instance is a new one. A                \
           working directory below / stays in the old one until the instance changes it. */

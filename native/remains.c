@@ -106,6 +106,8 @@ void sandbox_remove(struct warden *w, struct sandbox *s) {
     hand_over(w, s, &s->layer);
     hand_over(w, s, &s->ns.fds[NAMESPACE_MNT]);
     namespaces_close(&s->ns);
+    ends_close(&s->ends);
+    guest_ends_close(&s->guest);
     loop_unwatch(w->loop, &s->oom);
     loop_unwatch(w->loop, &s->pause);
     if (s->reset.request != 0) {

@@ -185,6 +185,7 @@ static int check_fork(const struct sandbox *s, const struct sandbox *zygote, con
     if (s->spec.kind != PROTO_KIND_INSTANCE) return refuse(f, "check request", "it is a zygote's sandbox");
     if (zygote->spec.kind != PROTO_KIND_ZYGOTE) return refuse(f, "check request", "that is no zygote");
     if (check_empty(s, f) < 0) return -1;
+    if (s->spec.layer_count > 0) return refuse(f, "check request", "it has layers of its own");
     errno = ECHILD;
     if (zygote->state != PROTO_STATE_RUNNING || !zygote->started)
         return fail(f, "check request", "zygote %s does not run", zygote->spec.id);

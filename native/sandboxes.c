@@ -44,6 +44,7 @@ struct sandbox *sandboxes_add(struct sandboxes *table, const struct sandbox_spec
     table->count++;
     s->spec = *spec;
     s->ends = (struct instance_ends)NO_ENDS;
+    s->guest = (struct guest_ends)NO_ENDS;
     s->oom.fd = s->making.talk.fd = s->status.fd = s->pause.fd = s->clone.pidfd.fd = s->channel = s->layer =
         -1;
     for (int i = 0; i < NAMESPACE_COUNT; i++)
@@ -76,25 +77,25 @@ static void program_gone(struct warden *w, struct sandbox *s);
 /* --- starting ----------------------------------------------------------------------------------------------
  */
 
-static void close_ends(struct sandbox *s) {
-    fd_close(&s->ends.wire);
-    fd_close(&s->ends.out);
-    fd_close(&s->ends.err);
-    fd_close(&s->ends.tickets);
-}
-
 void sandbox_start_failed(struct warden *w, struct sandbox *s, const struct failure *f) {
-    close_ends(s);
+    ends_close(&s->ends);
     sandbox_kill(w, s);
     control_fail(w, s->start.verb, s->start.request, f);
+}
+
+int sandbox_send_ends(struct warden *w, struct sandbox *s, uint32_t request, struct failure *f) {
+    const int fds[] = {s->ends.wire, s->ends.out, s->ends.err, s->ends.tickets};
+    if (control_send_fds(w, request, fds, 4, f) < 0) return -1;
+    ends_close(&s->ends);
+    return 0;
 }
 
 void sandbox_reply_started(struct warden *w, struct sandbox *s, const struct writer *spans) {
     struct failure f;
     cleanup_writer struct writer body = {0};
-    const int fds[] = {s->ends.wire, s->ends.out, s->ends.err, s->ends.tickets};
-    if (control_send_fds(w, s->start.request, fds, 4, &f) < 0) return sandbox_start_failed(w, s, &f);
-    close_ends(s);
+    /* A clone's were made with its sandbox. */
+    if (s->ends.wire >= 0 && sandbox_send_ends(w, s, s->start.request, &f) < 0)
+        return sandbox_start_failed(w, s, &f);
     s->started = s->announced = true;
     write_u32(&body, (uint32_t)s->pid);
     write_u64(&body, s->report.pid_ns);

@@ -53,13 +53,14 @@ struct sandbox {
     /* The start. */
     struct watch status;
     struct owed start;
-    struct instance_ends ends;
-    struct report report; /* what pid 1 told last */
-    pid_t stage;          /* 0 once it is reaped */
-    pid_t pid;            /* of the program; kept after its end */
-    siginfo_t end;        /* of the program, once it is reaped; the stage may be reaped later */
-    bool started;         /* tsfnd knows of the process */
-    bool announced;       /* and is to be told of its end */
+    struct instance_ends ends; /* until tsfnd has them */
+    struct guest_ends guest;   /* of one that will be forked into, until then */
+    struct report report;      /* what pid 1 told last */
+    pid_t stage;               /* 0 once it is reaped */
+    pid_t pid;                 /* of the program; kept after its end */
+    siginfo_t end;             /* of the program, once it is reaped; the stage may be reaped later */
+    bool started;              /* tsfnd knows of the process */
+    bool announced;            /* and is to be told of its end */
 
     struct clone clone;
 
@@ -121,7 +122,9 @@ void sandboxes_destroy_all(struct warden *w);
 struct sandbox *sandboxes_add(struct sandboxes *table, const struct sandbox_spec *spec);
 void sandbox_forget(struct sandboxes *table, struct sandbox *s);
 
-/* Between sandboxes.c and making.c: the maker was reaped; it is to give up. */
+/* Between sandboxes.c and making.c: tsfnd's ends, before the reply to that request; the maker was reaped; it
+ * is to give up. */
+int sandbox_send_ends(struct warden *w, struct sandbox *s, uint32_t request, struct failure *f);
 void making_ended(struct warden *w, struct sandbox *s);
 void making_cancel(struct warden *w, struct sandbox *s);
 

@@ -11,7 +11,7 @@ import { measurePlain, totalWith } from "./memory.ts";
 
 const patienceMs = 1_000;
 const holdMs = 100_000;
-const most = 1_500;
+const most = 2_500;
 const probes = [25, 50] as const;
 
 export async function runCapacity({ quick, owner }: ScenarioOptions): Promise<Report> {

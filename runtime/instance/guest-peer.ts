@@ -75,6 +75,7 @@ export class GuestPeer {
     wire.on("data", (chunk: Buffer) => this.#push(chunk));
     // A broken stream is a closed one; why it broke is told by how the process ended.
     wire.on("error", () => wire.destroy());
+    wire.resume();
     wire.on("close", () => {
       this.#state = "over";
       listener.closed();

@@ -68,6 +68,7 @@ function readLines(
       lost.lines += linesIn(piece);
       lost.bytes += piece.length;
     });
+    stream.resume();
     stream.on("error", () => stream.destroy());
     stream.on("close", () => {
       tellOfLost();

@@ -1,9 +1,7 @@
 // The sandbox contract over the warden, which does the kernel work (native/contain.c). Each object here owns one sandbox
 // of the warden and the descriptors that came with its process.
 
-import { closeSync } from "node:fs";
 import { constants } from "node:os";
-import { Readable } from "node:stream";
 import type { Egress } from "../egress/index.ts";
 import { asTsfnError, TsfnError } from "../errors.ts";
 import {
@@ -16,12 +14,13 @@ import {
   type WardenRequest,
 } from "../warden/index.ts";
 import { guard } from "./guarded-sandbox.ts";
-import { ProcessSocket } from "./process-socket.ts";
+import { closeEnds, openEnds } from "./process-ends.ts";
 import type {
   ExitReport,
   ForkedProcess,
   NamespaceIds,
   NetworkAccess,
+  ProcessEnds,
   Program,
   Sandbox,
   SandboxClaim,
@@ -32,7 +31,6 @@ import type {
   SandboxSpec,
   SandboxUsage,
 } from "./sandbox.ts";
-import { pipeTickets } from "./tickets.ts";
 
 export function linuxSandboxes(warden: WardenClient, egress: Egress): SandboxFactory {
   const readActivity = loadActivityReader();
@@ -40,8 +38,9 @@ export function linuxSandboxes(warden: WardenClient, egress: Egress): SandboxFac
     canFork: true,
     hasLayers: true,
     async create(spec) {
-      const { uidBase, namespaces, cgroups } = await warden.request(requests.createSandbox(spec));
-      return guard(new LinuxSandbox({ warden, egress, readActivity }, spec, { uidBase, cgroups, namespaces }));
+      const { descriptors, ...made } = await warden.request(requests.createSandbox(spec));
+      const ends = spec.layers.length === 0 ? openEnds(descriptors) : null;
+      return guard(new LinuxSandbox({ warden, egress, readActivity }, spec, { ...made, ends }));
     },
   };
 }
@@ -56,6 +55,8 @@ interface Made {
   readonly uidBase: number;
   readonly cgroups: readonly string[];
   readonly namespaces: Omit<NamespaceIds, "pid" | "time">;
+  /** Of whom will be forked into it; null: they come with its process. */
+  readonly ends: ProcessEnds | null;
 }
 
 class LinuxSandbox implements Sandbox {
@@ -66,6 +67,8 @@ class LinuxSandbox implements Sandbox {
   readonly #made: Made;
   readonly #takesInvocations: boolean;
   #claim: SandboxClaim;
+  /** Nobody has them yet. */
+  #ends: ProcessEnds | null;
   #process: { readonly pid: number; readonly pidNamespace: number; readonly timeNamespace: number } | null = null;
 
   constructor({ warden, egress, readActivity }: Means, spec: SandboxSpec, made: Made) {
@@ -76,6 +79,7 @@ class LinuxSandbox implements Sandbox {
     this.#made = made;
     this.#takesInvocations = spec.kind !== "zygote";
     this.#claim = spec;
+    this.#ends = made.ends;
   }
 
   describe(): SandboxDescription {
@@ -105,13 +109,16 @@ class LinuxSandbox implements Sandbox {
   }
 
   async start(program: Program): Promise<SandboxProcess> {
-    const { process } = await this.#run(requests.startInstance(this.id, program));
-    return process;
+    const { started, exited } = await this.#run(requests.startInstance(this.id, program));
+    return this.#processOf(openEnds(started.descriptors, { hasTickets: this.#takesInvocations }), started, exited);
   }
 
   async fork(zygote: Sandbox, claim: SandboxClaim): Promise<ForkedProcess> {
     this.#claim = claim;
-    const { process, started } = await this.#run(requests.forkInstance(this.id, zygote.id, claim));
+    const { started, exited } = await this.#run(requests.forkInstance(this.id, zygote.id, claim));
+    if (this.#ends === null) throw new Error(`the warden forked into ${this.id}, which has no ends for a clone`);
+    const process = this.#processOf(this.#ends, started, exited);
+    this.#ends = null;
     return { ...process, spans: started.spans };
   }
 
@@ -142,30 +149,27 @@ class LinuxSandbox implements Sandbox {
   }
 
   async destroy(): Promise<void> {
+    if (this.#ends !== null) closeEnds(this.#ends);
+    this.#ends = null;
     // Its network is gone when both are: the namespace lives as long as one of its sockets.
     await Promise.all([this.#warden.request(requests.destroy(this.id)), this.#egress.close(this.id)]);
     this.#warden.forget(this.id);
   }
 
-  async #run<Started extends StartedProcess>(
-    request: WardenRequest<Started>,
-  ): Promise<{ readonly process: SandboxProcess; readonly started: Started }> {
+  async #run<Started extends StartedProcess>(request: WardenRequest<Started>) {
     const exited = Promise.withResolvers<ExitReport>();
     this.#warden.onExit(this.id, (exit) => exited.resolve(reportOf(exit)));
     const started = await this.#warden.request(request);
     this.#process = started;
-    const [wire = -1, stdout = -1, stderr = -1, tickets = -1] = started.descriptors ?? [];
-    const { pid } = started;
-    const process = {
-      pid,
-      activity: () => this.#readActivity(pid),
-      wire: new ProcessSocket(wire, { writable: true }),
-      stdout: stdout < 0 ? Readable.from([]) : new ProcessSocket(stdout, { writable: false }),
-      stderr: stderr < 0 ? Readable.from([]) : new ProcessSocket(stderr, { writable: false }),
-      tickets: this.#takesInvocations ? pipeTickets(tickets) : unused(tickets),
-      exited: exited.promise,
-    };
-    return { process, started };
+    return { started, exited: exited.promise };
+  }
+
+  #processOf(
+    { wire, stdout, stderr, tickets }: ProcessEnds,
+    { pid }: StartedProcess,
+    exited: Promise<ExitReport>,
+  ): SandboxProcess {
+    return { wire, stdout, stderr, tickets, pid, exited, activity: () => this.#readActivity(pid) };
   }
 }
 
@@ -194,9 +198,4 @@ function reportOf({ bySignal, status, oomKills, cpuUs, memoryPeakBytes }: Exit):
     cpuUs,
     memoryPeakBytes,
   };
-}
-
-function unused(fd: number): null {
-  closeSync(fd);
-  return null;
 }

@@ -9,7 +9,7 @@ type Done = (error?: Error | null) => void;
 
 /**
  * A socket, or the reading end of a pipe, as a stream that is polled, not read by the thread pool as fs streams are. A piece is
- * its listener's only until that returns.
+ * its listener's only until that returns. Nothing is read before `resume`.
  *
  * Writing to a process that is gone is no error: what it had said by then is still to be read, and a broken stream would
  * throw it away. Its end is the reader's to find.
@@ -22,6 +22,7 @@ export class ProcessSocket extends Socket {
     const callback = (bytes: number, buffer: Uint8Array): boolean =>
       this.emit("data", (buffer as Buffer).subarray(0, bytes));
     super({ fd, readable: true, writable, onread: { buffer: readBuffer, callback } });
+    this.pause();
   }
 
   override _write(chunk: unknown, encoding: BufferEncoding, done: Done): void {

@@ -57,10 +57,8 @@ export interface Program {
   readonly cwd: string;
 }
 
-/** The process started in a sandbox; pid 1 of its pid namespace, unless it is a zygote. */
-export interface SandboxProcess {
-  /** In the host's terms. */
-  readonly pid: number;
+/** The near ends of what connects a process in a sandbox with tsfnd. None is read before its `resume`. */
+export interface ProcessEnds {
   /** The stream to the guest (descriptor 3 inside). Owned by the caller, who destroys it. */
   readonly wire: Socket;
   /** Read by `data` events; a piece's bytes may be others' once its listeners have returned. */
@@ -68,6 +66,12 @@ export interface SandboxProcess {
   readonly stderr: Readable;
   /** null where invocations cannot be sent ahead. Owned by the caller, who closes them. */
   readonly tickets: Tickets | null;
+}
+
+/** The process started in a sandbox; pid 1 of its pid namespace, unless it is a zygote. */
+export interface SandboxProcess extends ProcessEnds {
+  /** In the host's terms. */
+  readonly pid: number;
   /** What it has done so far; null when that cannot be told. Asks the kernel, which takes some microseconds. */
   readonly activity: () => Activity | null;
   /** Resolves once, when every process of the sandbox is gone; a zygote's, when that is. Never rejects. */

@@ -66,8 +66,8 @@ export const requests = {
       body.list(() => ({ name: body.string(), result: featureResults[body.u8()] ?? "missing", detail: body.string() })),
     ),
 
-  createSandbox: (spec: SandboxSpec): WardenRequest<CreatedSandbox> =>
-    request(
+  createSandbox: (spec: SandboxSpec): WardenRequest<CreatedSandbox> => ({
+    ...request(
       proto.SANDBOX_CREATE,
       writeClaim(
         new Writer().string(spec.id).u8(spec.kind === "zygote" ? proto.KIND_ZYGOTE : proto.KIND_INSTANCE),
@@ -86,6 +86,8 @@ export const requests = {
         cgroups: body.list(() => body.string()),
       }),
     ),
+    descriptors: spec.layers.length === 0 ? endsOfProcess : 0,
+  }),
 
   startInstance: (id: string, program: Program): WardenRequest<StartedProcess> => ({
     ...request(
@@ -97,18 +99,16 @@ export const requests = {
         .string(program.cwd),
       (body) => ({ pid: body.u32(), pidNamespace: body.u64(), timeNamespace: body.u64() }),
     ),
-    descriptors: 4,
+    descriptors: endsOfProcess,
   }),
 
-  forkInstance: (id: string, zygoteId: string, claim: SandboxClaim): WardenRequest<ForkedProcess> => ({
-    ...request(proto.INSTANCE_FORK, writeClaim(new Writer().string(id).string(zygoteId), claim), (body) => ({
+  forkInstance: (id: string, zygoteId: string, claim: SandboxClaim): WardenRequest<ForkedProcess> =>
+    request(proto.INSTANCE_FORK, writeClaim(new Writer().string(id).string(zygoteId), claim), (body) => ({
       pid: body.u32(),
       pidNamespace: body.u64(),
       timeNamespace: body.u64(),
       spans: readSpans(body.list(() => body.u32())),
     })),
-    descriptors: 4,
-  }),
 
   claimZygote: (id: string, claim: SandboxClaim): WardenRequest<void> =>
     request(proto.ZYGOTE_CLAIM, writeClaim(new Writer().string(id), claim), () => undefined),
@@ -157,6 +157,9 @@ export function readExit(body: Reader): Exit {
     memoryPeakBytes: body.u64(),
   };
 }
+
+/** Wire, stdout, stderr, tickets. */
+const endsOfProcess = 4;
 
 const featureResults = ["missing", "ok", "degraded"] as const;
 

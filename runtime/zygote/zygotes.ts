@@ -125,12 +125,13 @@ export class Zygotes {
     return new Zygote(key, role, process, clones);
   }
 
-  /** null when the spare one was of no use: it may have died unnoticed. @throws TsfnError of the version's code */
+  /** null when the spare one was of no use: it may have died unnoticed, or just now. @throws TsfnError of the version's code */
   async #tried(start: Promise<ZygoteProcess>): Promise<ZygoteProcess | null> {
     try {
       return await start;
     } catch (thrown) {
-      if (asTsfnError(thrown).code !== "SANDBOX_FAILED") throw thrown;
+      const { code } = asTsfnError(thrown);
+      if (code !== "SANDBOX_FAILED" && code !== "STARTUP_FAILED") throw thrown;
       this.#options.fault(thrown);
       return null;
     }

@@ -70,11 +70,31 @@ for (const [fault, outcome] of faults) {
   });
 }
 
+/** Of what a sandbox has that will be forked into, after its maker is done: the process's ends, and their hand-over. */
+const endsFaults = [
+  "socketpair:error=EMFILE:when=2",
+  "pipe2:error=ENFILE:when=1",
+  "pipe2:error=ENFILE:when=3",
+  "fchown:error=EPERM",
+  "sendmsg:error=EAGAIN:when=2",
+];
+
+for (const fault of endsFaults) {
+  test.serial(`a sandbox without layers, and ${fault}: fails, and nothing is left`, async (t) => {
+    const before = await held(warden);
+    await withFault(warden, fault, async () => {
+      const error = await t.throwsAsync(generic(warden), { code: "SANDBOX_FAILED" });
+      t.regex(String(error), /make (pipes|sockets|tickets)|hand over descriptors/);
+    });
+    await holdsNoMore(t, warden, before);
+    await (await generic(warden)).destroy();
+    await holdsNoMore(t, warden, before);
+  });
+}
+
 /** Of the warden's share in a fork; what the zygote's helper does is not traced. */
 const forkFaults = [
   "socketpair:error=EMFILE",
-  "pipe2:error=ENFILE",
-  "fchown:error=EPERM",
   "setsockopt:error=EPERM",
   "sendmsg:error=EAGAIN",
   "sendto:error=ENOBUFS:when=1",

@@ -44,7 +44,7 @@ test("the process is pid 1, has a uid of its own range, no capability, no_new_pr
   t.is(statusField(status, "SigIgn"), "0".repeat(16));
   t.is(statusField(status, "SigBlk"), "0".repeat(16));
   t.is(readFileSync(`/proc/${pid}/oom_score_adj`, "utf8").trim(), "500");
-  const first = (await new Promise<Buffer>((resolve) => stdout.once("data", resolve))).toString();
+  const first = (await new Promise<Buffer>((resolve) => stdout.once("data", resolve).resume())).toString();
   t.is(first, "1\n");
   await sandbox.destroy();
 });
@@ -84,6 +84,7 @@ test("what it said on the wire before it ended is heard, also when the wire was 
   const { pid, wire, exited } = await sandbox.start(inside("last-words"));
   const heard: string[] = [];
   wire.on("data", (piece: Buffer) => heard.push(piece.toString()));
+  wire.resume();
   const closed = once(wire, "close");
   wire.write("!");
   // Nothing is read in between: this thread does not let go.

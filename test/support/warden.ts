@@ -182,6 +182,7 @@ export async function printed(stream: Readable): Promise<string> {
   stream.on("data", (piece: Buffer) => {
     all += piece.toString("latin1");
   });
+  stream.resume();
   await once(stream, "close");
   return Buffer.from(all, "latin1").toString();
 }

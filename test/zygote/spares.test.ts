@@ -1,6 +1,7 @@
 // Zygotes made ahead, of no version yet: whose they become, what the code that they load can tell, and what becomes of those
 // that nobody takes.
 
+import { readdirSync } from "node:fs";
 import test from "ava";
 import { held, holdsNoMore } from "../support/held.ts";
 import { listProcesses, type ProcessEntry } from "../support/processes.ts";
@@ -98,6 +99,16 @@ test("a deploy whose spare zygote dies with it has another", async (t) => {
   process.kill(first, "SIGKILL");
   await deploy("hello", hello);
   t.is(await text("hello"), "hello");
+});
+
+test("a deploy whose spare zygote is killed while it loads has another", async (t) => {
+  const { deploy, text, warden } = await open(t);
+  const first = await spareOf(warden);
+  const deployed = deploy("slow", `await new Promise((resolve) => setTimeout(resolve, 500));\n${hello}`);
+  await until("it loads the version", () => readdirSync(`/proc/${first}/root/app`).length > 0);
+  process.kill(first, "SIGKILL");
+  await deployed;
+  t.is(await text("slow"), "hello");
 });
 
 test("a version of another size has a zygote of its own size, as the next spare one is", async (t) => {
