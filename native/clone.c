@@ -82,7 +82,7 @@ int clone_prepare(struct job *job, const struct held *held, struct failure *f) {
 }
 
 void clone_failed(const struct job *job, const struct failure *f) {
-    struct fork_report report = {.err = f->err == 0 ? EIO : f->err};
+    struct fork_report report = {.news = FORK_FAILED, .err = f->err == 0 ? EIO : f->err};
     snprintf(report.step, sizeof report.step, "%s", f->step);
     memcpy(report.detail, f->detail, sizeof report.detail);
     send(job->fds[FORK_STATUS], &report, sizeof report, MSG_NOSIGNAL);
@@ -90,6 +90,13 @@ void clone_failed(const struct job *job, const struct failure *f) {
 
 /* --- in the clone ------------------------------------------------------------------------------------------
  */
+
+/* Nobody but the warden listens; without it there is no clone. */
+static void tell(const struct job *job, enum fork_news news) {
+    struct fork_report report = {.news = news};
+    memcpy(report.marks, job->marks, sizeof report.marks);
+    if (send(job->fds[FORK_STATUS], &report, sizeof report, MSG_NOSIGNAL) < 0) _exit(1);
+}
 
 /* While the warden still makes the root. A page that cannot be had now is had, or missed, when it is written
  * to. */
@@ -143,15 +150,6 @@ static int place_descriptors(struct job *job, const struct held *held, struct fa
     return 0;
 }
 
-static int find_namespaces(struct fork_report *report, struct failure *f) {
-    struct stat pid, time;
-    if (stat("/proc/self/ns/pid", &pid) < 0 || stat("/proc/self/ns/time", &time) < 0)
-        return fail(f, "tell namespaces", "/proc/self/ns");
-    report->pid_ns = pid.st_ino;
-    report->time_ns = time.st_ino;
-    return 0;
-}
-
 static int renew_loop(const struct node_parts *node, struct failure *f) {
     int result = node->loop_fork(node->default_loop());
     if (result == 0) return 0;
@@ -160,18 +158,20 @@ static int renew_loop(const struct node_parts *node, struct failure *f) {
 }
 
 static int become_steps(struct job *job, const struct held *held, const struct node_parts *node,
-                        const struct working_set *set, struct fork_report *report, struct failure *f) {
+                        const struct working_set *set, struct failure *f) {
     const struct locks locks = {.uid = PROTO_FUNCTION_UID,
                                 .open_files = job->request.open_files,
                                 .cwd = "/app",
                                 .parent = -1,
                                 .filter = FILTER_CLONE};
     job->marks[MARK_BORN] = fork_now_ns();
+    /* First, so that the warden and tsfnd get ready for it meanwhile. */
+    tell(job, FORK_BORN);
     fill(set);
     job->marks[MARK_FILLED] = fork_now_ns();
     if (enter_root(job, f) < 0) return -1;
     job->marks[MARK_ROOTED] = fork_now_ns();
-    if (root_mount_proc(f) < 0 || find_namespaces(report, f) < 0) return -1;
+    if (root_mount_proc(f) < 0) return -1;
     job->marks[MARK_PROC] = fork_now_ns();
     if (place_descriptors(job, held, f) < 0 || locks_close(&locks, f) < 0) return -1;
     job->marks[MARK_LOCKED] = fork_now_ns();
@@ -182,15 +182,13 @@ static int become_steps(struct job *job, const struct held *held, const struct n
 
 int clone_become(struct job *job, const struct held *held, const struct node_parts *node,
                  const struct working_set *set) {
-    struct fork_report report = {.err = 0};
     struct failure f;
-    if (become_steps(job, held, node, set, &report, &f) < 0) {
+    if (become_steps(job, held, node, set, &f) < 0) {
         clone_failed(job, &f);
         _exit(1);
     }
-    memcpy(report.marks, job->marks, sizeof report.marks);
     ending_set(&node->ending);
-    if (send(job->fds[FORK_STATUS], &report, sizeof report, MSG_NOSIGNAL) < 0) _exit(1);
+    tell(job, FORK_COMPLETE);
     fd_close(&job->fds[FORK_STATUS]);
     return 0;
 }

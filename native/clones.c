@@ -38,7 +38,10 @@ static void await_no_more(struct warden *w, struct sandbox *s) {
 /* --- the end -----------------------------------------------------------------------------------------------
  */
 
+static void hear_last(struct warden *w, struct sandbox *s);
+
 static void gone(struct warden *w, struct sandbox *s) {
+    hear_last(w, s);
     await_no_more(w, s);
     loop_unwatch(w->loop, &s->clone.pidfd);
     s->clone.phase = CLONE_NONE;
@@ -55,6 +58,7 @@ static void pidfd_ready(struct warden *w, struct watch *watch, uint32_t events) 
     (void)events;
     struct sandbox *s = owner_of(watch, clone.pidfd);
     loop_unwatch(w->loop, watch);
+    hear_last(w, s);
     if (s->clone.reported || s->clone.zygote == NULL) return gone(w, s);
     await(w, s, MOST_PAUSE_MS);
 }
@@ -62,7 +66,7 @@ static void pidfd_ready(struct warden *w, struct watch *watch, uint32_t events) 
 static void take_report(struct warden *w, struct sandbox *zygote, const struct pause_report *report) {
     for (int i = 0; i < PROTO_MAX_SANDBOXES; i++) {
         struct sandbox *s = w->sandboxes.slots[i];
-        if (s == NULL || s->clone.zygote != zygote || s->clone.phase != CLONE_LIVES ||
+        if (s == NULL || s->clone.zygote != zygote || s->clone.phase < CLONE_BORN ||
             s->clone.inner != report->pid || s->clone.reported)
             continue;
         s->clone.reported = true;
@@ -91,7 +95,7 @@ void clones_end_with_pause(struct warden *w, struct sandbox *zygote) {
         struct sandbox *s = w->sandboxes.slots[i];
         if (s == NULL || s->clone.zygote != zygote) continue;
         s->clone.zygote = NULL;
-        if (s->clone.phase == CLONE_LIVES) gone(w, s);
+        if (s->clone.phase >= CLONE_BORN) gone(w, s);
     }
 }
 
@@ -132,12 +136,16 @@ static pid_t inner_pid(pid_t pid) {
     return inner;
 }
 
-/* The sender's number may be another's by now; its user namespace may not. */
-static bool is_of_sandbox(pid_t pid, const struct sandbox *s) {
+static uint64_t namespace_of(pid_t pid, const char *name) {
     char path[40];
     struct stat info;
-    snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
-    return stat(path, &info) == 0 && info.st_ino == s->ns.inodes[0];
+    snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, name);
+    return stat(path, &info) == 0 ? info.st_ino : 0;
+}
+
+/* The sender's number may be another's by now; its user namespace may not. */
+static bool is_of_sandbox(pid_t pid, const struct sandbox *s) {
+    return namespace_of(pid, "user") == s->ns.inodes[0];
 }
 
 static int hold(struct warden *w, struct sandbox *s, pid_t pid, struct failure *f) {
@@ -145,7 +153,9 @@ static int hold(struct warden *w, struct sandbox *s, pid_t pid, struct failure *
     *pidfd = (struct watch){.fd = pidfd_open(pid, 0), .ready = pidfd_ready};
     if (pidfd->fd < 0) return fail(f, "hold the clone", "pidfd of %d", pid);
     s->clone.inner = inner_pid(pid);
-    if (s->clone.inner == 0 || !is_of_sandbox(pid, s)) {
+    s->report.pid_ns = namespace_of(pid, "pid");
+    s->report.time_ns = namespace_of(pid, "time");
+    if (s->clone.inner == 0 || s->report.pid_ns == 0 || s->report.time_ns == 0 || !is_of_sandbox(pid, s)) {
         fd_close(&pidfd->fd);
         errno = ECHILD;
         return fail(f, "hold the clone", "it ended before its first line");
@@ -155,10 +165,14 @@ static int hold(struct warden *w, struct sandbox *s, pid_t pid, struct failure *
     return -1;
 }
 
+static void note_progress(struct sandbox *s) {
+    if (s->clone.zygote != NULL) s->clone.zygote->progress_ms = clock_now_ms();
+}
+
 static void settle(struct warden *w, struct sandbox *s) {
     loop_unwatch(w->loop, &s->status);
     await_no_more(w, s);
-    if (s->clone.zygote != NULL) s->clone.zygote->progress_ms = clock_now_ms();
+    note_progress(s);
 }
 
 /* The end of the status: nobody is left who could become the clone. */
@@ -174,25 +188,54 @@ static void fork_failed(struct warden *w, struct sandbox *s) {
     if (!sandbox_alive(w, s)) sandbox_all_gone(w, s);
 }
 
-static void fork_done(struct warden *w, struct sandbox *s, const struct fork_report *report, pid_t pid) {
+/* Its end follows, whichever way it is told. */
+static void end_clone(struct sandbox *s, pid_t pid, const struct failure *f) {
+    if (s->clone.failure.step == NULL) s->clone.failure = *f;
+    if (s->clone.pidfd.fd >= 0)
+        pidfd_send_signal(s->clone.pidfd.fd, SIGKILL, NULL, 0);
+    else if (is_of_sandbox(pid, s))
+        kill(pid, SIGKILL);
+}
+
+/* From now on its end is told, and tsfnd may prepare what it is to do first: it reads that when it is
+ * complete. */
+static void clone_born(struct warden *w, struct sandbox *s, pid_t pid) {
+    struct failure f = s->clone.failure;
+    if (f.step != NULL || hold(w, s, pid, &f) < 0) return end_clone(s, pid, &f);
+    note_progress(s);
+    s->clone.phase = CLONE_BORN;
+    s->pid = pid;
+    sandbox_reply_started(w, s);
+}
+
+static void clone_complete(struct warden *w, struct sandbox *s, const struct fork_report *report) {
     struct failure f;
-    cleanup_writer struct writer spans = {0};
-    if (cgroup_weigh(&w->containment.cgroups, s->spec.id, CGROUP_OF_CLONE, WEIGHT_USUAL, &f) < 0 ||
-        hold(w, s, pid, &f) < 0) {
-        s->clone.failure = f;
-        if (is_of_sandbox(pid, s)) kill(pid, SIGKILL);
-        return; /* the end of the status follows */
-    }
+    cleanup_writer struct writer body = {0};
+    /* It runs already: what cannot have its share is ended, as one that crashed. */
+    if (cgroup_weigh(&w->containment.cgroups, s->spec.id, CGROUP_OF_CLONE, WEIGHT_USUAL, &f) < 0)
+        end_clone(s, s->pid, &f);
     settle(w, s);
     s->clone.phase = CLONE_LIVES;
-    s->pid = pid;
-    s->report.pid_ns = report->pid_ns;
-    s->report.time_ns = report->time_ns;
+    write_string(&body, s->spec.id);
+    write_u8(&body, 1);
+    write_spans(&body, &s->clone.times, report->marks);
+    control_event(w, PROTO_COMPLETE, &body);
     namespaces_close_but_mounts(&s->ns);
-    write_spans(&spans, &s->clone.times, report->marks);
-    if (s->clone.failure.step == NULL) return sandbox_reply_started(w, s, &spans);
-    /* It was quicker than its cancellation. */
-    sandbox_start_failed(w, s, &s->clone.failure);
+}
+
+/* It ended, or is about to, and nothing of the function has run in it. */
+static void clone_incomplete(struct warden *w, struct sandbox *s) {
+    struct failure f;
+    cleanup_writer struct writer body = {0};
+    errno = ECHILD;
+    fail(&f, "fork the zygote", "its clone was killed before it was complete");
+    end_clone(s, s->pid, &f);
+    settle(w, s);
+    s->clone.phase = CLONE_LIVES;
+    write_string(&body, s->spec.id);
+    write_u8(&body, 0);
+    write_failure(&body, &s->clone.failure);
+    control_event(w, PROTO_COMPLETE, &body);
 }
 
 static void note_failure(struct sandbox *s, const struct fork_report *report) {
@@ -223,16 +266,35 @@ static int receive(int fd, struct fork_report *report, pid_t *sender) {
     return 1;
 }
 
-static void status_ready(struct warden *w, struct watch *watch, uint32_t events) {
-    (void)events;
-    struct sandbox *s = owner_of(watch, status);
+/* False at its end, and when there is nothing to read. */
+static bool hear(struct warden *w, struct sandbox *s) {
     struct fork_report report;
     pid_t sender;
-    int result = receive(watch->fd, &report, &sender);
-    if (result < 0) return fork_failed(w, s);
-    if (result == 0) return;
-    if (report.err != 0) return note_failure(s, &report);
-    fork_done(w, s, &report, sender);
+    int result = s->status.fd < 0 ? 0 : receive(s->status.fd, &report, &sender);
+    if (result < 0 && s->clone.phase == CLONE_ASKED)
+        fork_failed(w, s);
+    else if (result < 0)
+        clone_incomplete(w, s);
+    if (result <= 0) return false;
+    if (report.news == FORK_FAILED)
+        note_failure(s, &report);
+    else if (report.news == FORK_BORN && s->clone.phase == CLONE_ASKED)
+        clone_born(w, s, sender);
+    else if (report.news == FORK_COMPLETE && s->clone.phase == CLONE_BORN)
+        clone_complete(w, s, &report);
+    return true;
+}
+
+static void status_ready(struct warden *w, struct watch *watch, uint32_t events) {
+    (void)events;
+    hear(w, owner_of(watch, status));
+}
+
+/* Of one that has ended: its zygote may still hold the status. */
+static void hear_last(struct warden *w, struct sandbox *s) {
+    while (s->clone.phase == CLONE_BORN && hear(w, s))
+        continue;
+    if (s->clone.phase == CLONE_BORN) clone_incomplete(w, s);
 }
 
 void clone_cancel(struct sandbox *s) {
@@ -285,17 +347,19 @@ void sandbox_fork(struct warden *w, struct sandbox *s, struct sandbox *zygote,
 /* Forks wait in line, so what counts is that the line moves. The zygote's end closes what the fork waits for.
  */
 static void fork_overdue(struct warden *w, struct sandbox *s, int64_t now) {
+    struct failure f;
     struct sandbox *zygote = s->clone.zygote;
     status_ready(w, &s->status, 0);
-    if (s->clone.phase != CLONE_ASKED) return;
+    if (s->clone.phase != CLONE_ASKED && s->clone.phase != CLONE_BORN) return;
     if (zygote != NULL && now < zygote->progress_ms + MOST_FORK_MS) {
         s->clone.deadline_ms = zygote->progress_ms + MOST_FORK_MS;
         return;
     }
     errno = ETIMEDOUT;
-    if (s->clone.failure.step == NULL)
-        fail(&s->clone.failure, "fork the zygote", "it did nothing for %d ms and is ended", MOST_FORK_MS);
+    fail(&f, "fork the zygote", "it did nothing for %d ms and is ended", MOST_FORK_MS);
     await(w, s, MOST_FORK_MS);
+    if (s->clone.phase == CLONE_BORN) return end_clone(s, s->pid, &f);
+    if (s->clone.failure.step == NULL) s->clone.failure = f;
     clone_cancel(s);
     if (zygote != NULL) sandbox_kill(w, zygote);
 }

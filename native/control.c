@@ -110,9 +110,7 @@ void control_reply(struct warden *w, uint16_t verb, uint32_t request, const stru
 
 void control_fail(struct warden *w, uint16_t verb, uint32_t request, const struct failure *failure) {
     cleanup_writer struct writer body = {0};
-    write_string(&body, failure->step);
-    write_u32(&body, (uint32_t)failure->err);
-    write_string(&body, failure->detail);
+    write_failure(&body, failure);
     send_message(w, verb, 1, request, &body);
 }
 

@@ -89,6 +89,12 @@ void write_string(struct writer *w, const char *value) {
     write_bytes(w, value, length);
 }
 
+void write_failure(struct writer *w, const struct failure *failure) {
+    write_string(w, failure->step);
+    write_u32(w, (uint32_t)failure->err);
+    write_string(w, failure->detail);
+}
+
 void writer_free(struct writer *w) {
     free(w->bytes);
     *w = (struct writer){0};

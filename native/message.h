@@ -2,6 +2,7 @@
 #ifndef TSFN_MESSAGE_H
 #define TSFN_MESSAGE_H
 
+#include "error.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,8 @@ void write_u16(struct writer *w, uint16_t value);
 void write_u32(struct writer *w, uint32_t value);
 void write_u64(struct writer *w, uint64_t value);
 void write_string(struct writer *w, const char *value);
+/* string step, u32 errno, string detail */
+void write_failure(struct writer *w, const struct failure *failure);
 void write_bytes(struct writer *w, const void *bytes, size_t count);
 
 #define cleanup_writer __attribute__((cleanup(writer_free)))

@@ -37,8 +37,8 @@
 #define PROTO_INSTANCE_FORK                                                                                  \
     9 /* string id, string zygote's id, string hostname, list of string digest, u64 memory                   \
          bytes, u64 cpu thousandths, u64 pids, u64 disk bytes, u64 disk inodes, u64 open files               \
-         -> u32 pid, u64 pid namespace, u64 time namespace, list of u32 microseconds                         \
-         (PROTO_SPANS of them) */
+         -> u32 pid, u64 pid namespace, u64 time namespace, once the clone is born; PROTO_COMPLETE           \
+         follows. What is written to its wire it reads when it is complete. */
 #define PROTO_LAYER_RESET                                                                                    \
     10 /* string id -> nothing: the writable layer under the running instance is a new one. A                \
           working directory below / stays in the old one until the instance changes it. */
@@ -82,6 +82,10 @@
 #define PROTO_EXITED                                                                                         \
     64 /* string id, u32 pid, u8 by signal, u32 status or signal, u64 oom kills, u64 cpu us,                 \
           u64 memory peak: every process of the sandbox is gone; of a zygote's, the zygote is */
+#define PROTO_COMPLETE                                                                                       \
+    65 /* string id, u8 1, list of u32 microseconds (PROTO_SPANS of them): the clone's locks are closed, and \
+          what it is to do may begin; or u8 0 and a failure as above: it is about to end, and nothing of the \
+          function has run in it. Once, after a fork's reply and before PROTO_EXITED. */
 
 /* PROTO_LIST states. */
 #define PROTO_STATE_EMPTY 0

@@ -63,7 +63,7 @@ struct sandbox_uids sandbox_uids(const struct warden *w, const struct sandbox *s
 }
 
 pid_t sandbox_pid(const struct warden *w, const struct sandbox *s) {
-    return s->clone.phase == CLONE_LIVES ? s->pid : w->sandboxes.born[s->slot].program;
+    return s->clone.phase >= CLONE_BORN ? s->pid : w->sandboxes.born[s->slot].program;
 }
 
 bool sandbox_alive(const struct warden *w, const struct sandbox *s) {
@@ -90,7 +90,7 @@ int sandbox_send_ends(struct warden *w, struct sandbox *s, uint32_t request, str
     return 0;
 }
 
-void sandbox_reply_started(struct warden *w, struct sandbox *s, const struct writer *spans) {
+void sandbox_reply_started(struct warden *w, struct sandbox *s) {
     struct failure f;
     cleanup_writer struct writer body = {0};
     /* A clone's were made with its sandbox. */
@@ -100,7 +100,6 @@ void sandbox_reply_started(struct warden *w, struct sandbox *s, const struct wri
     write_u32(&body, (uint32_t)s->pid);
     write_u64(&body, s->report.pid_ns);
     write_u64(&body, s->report.time_ns);
-    if (spans != NULL) write_bytes(&body, spans->bytes, spans->used);
     control_reply(w, s->start.verb, s->start.request, &body);
 }
 
@@ -111,7 +110,7 @@ static void settle_start(struct warden *w, struct sandbox *s) {
     /* The process holds the others from here on. */
     namespaces_close_but_mounts(&s->ns);
     if (s->report.kind == REPORT_NAMESPACES && s->report.pid_ns != 0) {
-        sandbox_reply_started(w, s, NULL);
+        sandbox_reply_started(w, s);
         /* A zygote may have ended already while its pause lives. */
         if (s->spec.kind == PROTO_KIND_ZYGOTE && w->sandboxes.born[s->slot].program == 0) program_gone(w, s);
         return;

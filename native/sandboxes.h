@@ -25,7 +25,12 @@ struct making {
 };
 
 /* A clone is no child of the warden: pause tells how it ended, its pidfd that it did. */
-enum clone_phase { CLONE_NONE, CLONE_ASKED, CLONE_LIVES };
+enum clone_phase {
+    CLONE_NONE,
+    CLONE_ASKED,
+    CLONE_BORN, /* held, and tsfnd knows of it */
+    CLONE_LIVES /* nothing but its end is awaited */
+};
 
 struct clone {
     enum clone_phase phase;
@@ -131,7 +136,7 @@ void making_cancel(struct warden *w, struct sandbox *s);
 /* Between sandboxes.c and clones.c. */
 bool sandbox_alive(const struct warden *w, const struct sandbox *s);
 void sandbox_start_failed(struct warden *w, struct sandbox *s, const struct failure *f);
-void sandbox_reply_started(struct warden *w, struct sandbox *s, const struct writer *spans);
+void sandbox_reply_started(struct warden *w, struct sandbox *s);
 /* No process of it is left. */
 void sandbox_all_gone(struct warden *w, struct sandbox *s);
 /* Pause has spoken, or its socket closed. */

@@ -3,9 +3,10 @@
  *
  * Each packet begins with its kind. One tells of the working set that clones get from then on: struct
  * working_set, as far as it is filled. One asks for a clone: struct fork_request with the descriptors below.
- * Over the status the clone, or the zygote's helper, sends one struct fork_report; the warden sends one byte
- * once the root is in its place, or shuts its end down, and then the clone ends. Everyone but the warden
- * closes the status when done with it, so its end is the moment when nobody is left who could become a clone.
+ * Over the status the clone sends a struct fork_report when it is born and one when it is complete; it, or
+ * the zygote's helper, one when it fails. The warden sends one byte once the root is in its place, or shuts
+ * its end down, and then the clone ends. Everyone but the warden closes the status when done with it, so its
+ * end is the moment when nobody is left who could become a clone.
  */
 #ifndef TSFN_ZYGOTE_H
 #define TSFN_ZYGOTE_H
@@ -57,12 +58,17 @@ enum fork_mark {
     MARK_COUNT
 };
 
+enum fork_news {
+    FORK_BORN,     /* the clone runs, in its control groups and namespaces but for its mounts */
+    FORK_COMPLETE, /* it is about to return to JavaScript, with every lock closed */
+    FORK_FAILED
+};
+
 struct fork_report {
-    int err; /* 0: the clone is about to return to JavaScript */
+    enum fork_news news;
+    int err; /* of a failure, as are these */
     char step[48];
     char detail[192];
-    uint64_t pid_ns;
-    uint64_t time_ns;
     uint64_t marks[MARK_COUNT];
 };
 

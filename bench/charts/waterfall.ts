@@ -32,12 +32,12 @@ export function arrange(stages: ReadonlyMap<string, number>, totalMs: number): S
   };
   place("accept", "tsfnd", outsideMs / 2);
   place("queue", "tsfnd", of("queue"));
-  const readyAtMs = atMs + of("init");
+  const stepsMs = forkStages.reduce((sum, [name]) => sum + of(`init-${name}`), 0);
   for (const [name, by, told] of forkStages) {
+    if (name === "ask") place("wake the warden", "tsfnd", Math.max(0, of("init") - stepsMs));
     place(told, by, of(`init-${name}`));
     if (name === "ask") placed.push({ name: "new root", by: "warden", startMs: atMs, durationMs: of("init-root") });
   }
-  place("hand over", "tsfnd", Math.max(0, readyAtMs - atMs));
   place("guest, function", "clone", of("exec"));
   place("answer", "tsfnd", outsideMs / 2);
   return placed;

@@ -1,7 +1,6 @@
 // One invocation on the stream of one instance: the order of its frames, its two bodies, and how it ended. The end is
 // written once, first writer wins: the guest's answer, its failure, the deadline, the client, or the instance's death.
 
-import type { Readable } from "node:stream";
 import { asTsfnError, TsfnError } from "../errors.ts";
 import type { Answer, Invocation } from "../invocation.ts";
 import { endSpan } from "../trace.ts";
@@ -32,6 +31,8 @@ export interface ExchangeOptions {
   readonly arrival: Arrival;
   /** Sent while another one runs: the guest begins it only with a ticket. */
   readonly isAhead: boolean;
+  /** Nobody reads it before it begins: until then its body is left where it is. */
+  readonly isHeld: boolean;
   readonly handedOverAtMs: number;
   readonly remainingMs: number;
   /** For the answer. */
@@ -52,7 +53,7 @@ export class Exchange {
   readonly #writer: FrameWriter;
   readonly #listener: ExchangeListener;
   readonly #caller = Promise.withResolvers<Answer>();
-  readonly #upload: Upload | null;
+  #upload: Upload | null = null;
   #beganAtMs: number;
   #answerBody: AnswerBody | null = null;
   /** What the guest may send next. */
@@ -71,7 +72,7 @@ export class Exchange {
     const { requestId, method, url, headers, body } = options.invocation;
     const invoke = { requestId, method, url, headers, hasBody: body !== null, remainingMs: options.remainingMs };
     writer.sendText(options.isAhead ? toGuest.ahead : toGuest.invoke, options.number, encodeInvoke(invoke));
-    this.#upload = body === null ? null : this.#startUpload(body);
+    if (!options.isHeld) this.#startUpload();
   }
 
   get number(): number {
@@ -119,9 +120,10 @@ export class Exchange {
     this.#isOver = true;
   }
 
-  /** The one before it is over. */
+  /** The one before it is over, or its instance is complete. */
   begin(atMs: number): void {
     this.#beganAtMs = atMs;
+    this.#startUpload();
   }
 
   /** `ok`, or the code of the error it ended with; null while it runs. */
@@ -176,12 +178,15 @@ export class Exchange {
     this.#writer.send(toGuest.cancel, this.number, encode({ reason }));
   }
 
-  #startUpload(body: Readable): Upload {
-    return new Upload(body, {
+  #startUpload(): void {
+    const { body } = this.invocation;
+    if (body === null || this.#upload !== null) return;
+    this.#upload = new Upload(body, {
       send: (chunk) => this.#writer.send(toGuest.body, this.number, chunk),
       end: () => this.#writer.send(toGuest.bodyEnd, this.number),
       failed: (error) => this.cancel(error, "client"),
     });
+    if (this.#end !== null) this.#upload.stop();
   }
 
   #receiveAnswer(payload: Buffer): void {
@@ -212,9 +217,13 @@ export class Exchange {
 
   #answer({ status, headers }: ResponseHead, body: Answer["body"]): void {
     const { invocation, arrival, handedOverAtMs, version } = this.#options;
-    const { cold, queueMs, ...start } = arrival;
+    const { cold, queueMs, initMs, ...start } = arrival;
     const execMs = endSpan("exec", invocation.requestId, this.#beganAtMs);
-    const timing = { ...start, queueMs: queueMs + this.#beganAtMs - handedOverAtMs, execMs };
+    const waitedMs = this.#beganAtMs - handedOverAtMs;
+    // A cold one waited for its instance, any other for those before it.
+    const timing = cold
+      ? { ...start, queueMs, initMs: initMs + waitedMs, execMs }
+      : { ...start, queueMs: queueMs + waitedMs, initMs, execMs };
     this.#caller.resolve({ status, headers, body, version, cold, timing });
     this.#listener.answered();
   }

@@ -18,8 +18,9 @@ export interface FlightsParts extends DeadlinesParts {
   readonly concurrency: number;
   readonly version: number;
   readonly activity: SandboxProcess["activity"];
-  /** null: nothing is sent ahead. */
+  /** Closed with `close`. */
   readonly tickets: Tickets | null;
+  readonly sendsAhead: boolean;
   /** Those that never began and have a caller who waits. */
   readonly returned: (returned: readonly Returned[]) => void;
   /** One that is over without having begun: its caller had left. */
@@ -33,6 +34,7 @@ export class Flights {
   readonly #ahead: AheadLine<Exchange> | null;
   readonly #meter: WorkMeter;
   #landed = 0;
+  #areHeld = false;
   /** When it last began to work or finished something. */
   #progressAtMs = 0;
 
@@ -40,9 +42,9 @@ export class Flights {
     this.#parts = parts;
     this.#meter = new WorkMeter(parts.activity);
     this.#deadlines = new Deadlines(parts);
-    const { tickets, peer } = parts;
+    const { tickets, sendsAhead, peer } = parts;
     this.#ahead =
-      tickets === null
+      tickets === null || !sendsAhead
         ? null
         : new AheadLine({
             tickets,
@@ -62,14 +64,14 @@ export class Flights {
     return this.#landed;
   }
 
-  /** How long it has been at work without finishing anything; 0 when it has nothing to do. */
+  /** How long it has been at work without finishing anything; 0 when it has nothing to do, or cannot yet. */
   get workedMs(): number {
-    return this.size === 0 ? 0 : this.#meter.workedMs(this.#progressAtMs);
+    return this.size === 0 || this.#areHeld ? 0 : this.#meter.workedMs(this.#progressAtMs);
   }
 
   /** Whether one more may be sent while one runs. */
   get takesAhead(): boolean {
-    return this.#ahead?.hasRoom ?? false;
+    return !this.#areHeld && (this.#ahead?.hasRoom ?? false);
   }
 
   /** The only invocation that a line without a sender can be of. */
@@ -83,7 +85,8 @@ export class Flights {
     const handedOverAtMs = now();
     const isAhead = this.#ahead !== null && this.#exchanges.size > 0;
     if (this.#exchanges.size === 0) this.#progressAtMs = handedOverAtMs;
-    const options = { invocation, arrival, isAhead, handedOverAtMs, remainingMs: timeoutMs, version };
+    const isHeld = this.#areHeld;
+    const options = { invocation, arrival, isAhead, isHeld, handedOverAtMs, remainingMs: timeoutMs, version };
     const exchange = peer.open(options);
     this.#exchanges.add(exchange);
     this.#deadlines.add(exchange, handedOverAtMs);
@@ -91,6 +94,34 @@ export class Flights {
     // A function, not an object: for an object Node makes a closure that scavenges keep (decision 0016).
     invocation.signal.addEventListener("abort", () => exchange.callerLeft(), once);
     return exchange.answered;
+  }
+
+  /** It was handed over, so its end has to be told, though it never began. */
+  refuse({ requestId }: Invocation, { cold }: Arrival, error: TsfnError): Promise<never> {
+    this.#parts.over({ requestId, cold, durationMs: 0, tookMs: 0, outcome: error.code });
+    return Promise.reject(error);
+  }
+
+  /** Whether its process is not there yet that reads them. */
+  get areHeld(): boolean {
+    return this.#areHeld;
+  }
+
+  /** Until `begin`. */
+  hold(): void {
+    this.#areHeld = true;
+  }
+
+  /** Its process was there then. */
+  begin(atMs: number): void {
+    this.#areHeld = false;
+    this.#progressAtMs = Math.max(this.#progressAtMs, atMs);
+    for (const exchange of this.#exchanges.values()) exchange.begin(Math.max(exchange.beganAtMs, atMs));
+  }
+
+  /** Its process never began with any: all are somebody else's from now on. */
+  returnAll(): void {
+    this.#return(this.#exchanges.values());
   }
 
   /** null when it has landed before. */
@@ -135,6 +166,7 @@ export class Flights {
   close(): void {
     this.#deadlines.close();
     this.#ahead?.close();
+    this.#parts.tickets?.close();
   }
 
   #return(exchanges: readonly Exchange[]): void {

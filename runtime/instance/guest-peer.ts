@@ -75,11 +75,15 @@ export class GuestPeer {
     wire.on("data", (chunk: Buffer) => this.#push(chunk));
     // A broken stream is a closed one; why it broke is told by how the process ended.
     wire.on("error", () => wire.destroy());
-    wire.resume();
     wire.on("close", () => {
       this.#state = "over";
       listener.closed();
     });
+  }
+
+  /** Reads what it says. */
+  listen(): void {
+    this.#wire.resume();
   }
 
   /** The id alone is for a clone of a process that has loaded the function. */

@@ -18,6 +18,8 @@ export interface Instance {
   readonly version: FunctionVersion;
   readonly sandbox: Sandbox;
   readonly state: InstanceState;
+  /** False while its process is on its way, and for ever if it ended there: invocations that it has had none begun. */
+  readonly isComplete: boolean;
   /** Invocations handed over and not yet settled. */
   readonly inFlight: number;
   /**
@@ -57,11 +59,11 @@ export interface Arrival {
   readonly cold: boolean;
   readonly queueMs: number;
   readonly initMs: number;
-  /** Of a cold one: how its instance's start went, step by step. */
+  /** Of a cold one: how its instance's start went, step by step. Filled in when the instance is complete. */
   readonly startSteps?: readonly StartStep[];
 }
 
-/** An invocation that was sent ahead and never began; whoever runs it now answers its caller. */
+/** An invocation that was handed over and never began; whoever runs it now answers its caller. */
 export interface Returned {
   readonly invocation: Invocation;
   readonly resolve: (answer: Answer | Promise<Answer>) => void;
@@ -108,9 +110,12 @@ export interface StartReport {
   readonly spans: ForkSpans | null;
 }
 
+/** An instance that takes invocations, also if its process is still on its way to the first of them. */
 export interface StartedInstance {
   readonly instance: Instance;
-  readonly report: StartReport;
+  readonly mode: StartMode;
+  /** Settles before the first invocation is answered, or returned. Rejects when the process ended on its way. */
+  readonly report: Promise<StartReport>;
 }
 
 /** Where forked processes come from; runtime/zygote implements it. */
@@ -142,10 +147,15 @@ export interface Fork {
   readonly process: ForkedProcess;
   /** `now()` when there was a zygote and a sandbox, and the warden was asked. */
   readonly askedAtMs: number;
-  /** The function is loaded, and a clone of this zygote has served before: its word that it is ready is not awaited. */
+  /**
+   * The function is loaded, and a clone of this zygote has served before: neither is its word that it is ready awaited, nor that
+   * it is complete.
+   */
   readonly isProven: boolean;
   /** The clone said that it is ready. */
   proven(): void;
+  /** It ended before it was complete, and nobody asked it to. */
+  failed(thrown: unknown): void;
   /** It has answered for the first time, or begun to. */
   served(): void;
 }

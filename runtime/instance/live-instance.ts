@@ -7,14 +7,16 @@ import type { Answer, Invocation } from "../invocation.ts";
 import type { ExitReport, Sandbox, SandboxProcess } from "../sandbox/index.ts";
 import type { Failure, Init, ProtocolError, Ready } from "../wire/index.ts";
 import type { Exchange } from "./exchange.ts";
-import { endOf, exitError, exitWhileLoading, loadGraceMs, silentWhileLoading } from "./exit-reason.ts";
+import { endOf, exitError, exitWhileLoading } from "./exit-reason.ts";
 import { callError, loadError } from "./failure-errors.ts";
 import { Flights } from "./flights.ts";
 import { GuestPeer } from "./guest-peer.ts";
 import type { Arrival, Instance, InstanceObserver, InstanceState, InvocationReport } from "./instance.ts";
 import { InstanceLog } from "./instance-log.ts";
 import { LayerCleaner } from "./layer-cleaner.ts";
+import { ProcessEnd } from "./process-end.ts";
 import { ProcessOutput } from "./process-output.ts";
+import { Readiness } from "./readiness.ts";
 
 /** How long a retiring process may take to exit by itself. */
 const retireGraceMs = 500;
@@ -41,14 +43,13 @@ export class LiveInstance implements Instance {
   readonly sandbox: Sandbox;
   readonly startedAtMs: number;
   readonly layer: LayerCleaner;
-  readonly #process: SandboxProcess;
   readonly #observer: InstanceObserver;
   readonly #log: InstanceLog;
   readonly #peer: GuestPeer;
   readonly #output: ProcessOutput;
+  readonly #processEnd: ProcessEnd;
   readonly #flights: Flights;
-  readonly #loaded = Promise.withResolvers<Ready>();
-  readonly #wireClosed = Promise.withResolvers<void>();
+  readonly #readiness: Readiness;
   readonly #gone: Promise<void>;
   #state: InstanceState = "starting";
   /** It was ready once: only then does the observer hear of its end. */
@@ -63,11 +64,11 @@ export class LiveInstance implements Instance {
     this.version = parts.version;
     this.sandbox = parts.sandbox;
     this.startedAtMs = parts.startedAtMs;
-    this.#process = parts.process;
+    this.#readiness = new Readiness(parts.version);
     this.#observer = parts.observer;
     this.#log = new InstanceLog(parts.version, parts.id, (line) => parts.observer.log(line));
     this.#peer = new GuestPeer(parts.process.wire, {
-      ready: (ready) => this.#loaded.resolve(ready),
+      ready: (ready) => this.#readiness.came(ready),
       loadFailed: (failure) => this.#onLoadFailed(failure),
       printed: (exchange, { stream, level, text }) => this.#log.write(stream, level, text, exchange?.requestId),
       failed: (exchange, failure) => this.#onFailed(exchange, failure),
@@ -84,19 +85,24 @@ export class LiveInstance implements Instance {
     this.#flights = new Flights({
       ...{ peer: this.#peer, concurrency, version: parts.version.number, activity: process.activity },
       timeoutMs: limits.timeoutMs,
-      tickets: concurrency === 1 && reuse === "process" ? process.tickets : null,
+      ...{ tickets: process.tickets, sendsAhead: concurrency === 1 && reuse === "process" },
       lateError: () => this.#error("FUNCTION_TIMEOUT", `${this.#what} took longer than its ${limits.timeoutMs} ms`),
       overdue: (exchange) => this.#onOverdue(exchange),
       returned: (returned) => this.#observer.returned(this, returned),
       over: (report) => this.#observer.settled(this, report),
     });
     this.#output = new ProcessOutput(process, this.#log, () => this.#flights.onlyRequestId);
+    this.#processEnd = new ProcessEnd(process, this.#output);
     this.layer = new LayerCleaner({ sandbox, exited: process.exited, tellGuest: () => this.#peer.reset() });
     this.#gone = this.#watch(parts.destroy);
   }
 
   get state(): InstanceState {
     return this.#state;
+  }
+
+  get isComplete(): boolean {
+    return !this.#flights.areHeld;
   }
 
   get inFlight(): number {
@@ -117,26 +123,35 @@ export class LiveInstance implements Instance {
 
   /** Once, first; `init` is null for a clone that has the function. @throws LOAD_FAILED, STARTUP_FAILED, FUNCTION_OOM */
   async load(init: Init | null, timeoutMs: number): Promise<Ready> {
-    const late = silentWhileLoading(this.version, timeoutMs);
-    const timer = setTimeout(() => this.#loaded.reject(late), timeoutMs + loadGraceMs);
     this.#peer.begin(init ?? this.id);
-    try {
-      const ready = await this.#loaded.promise;
-      this.#state = "ready";
-      this.#known = true;
-      return ready;
-    } finally {
-      clearTimeout(timer);
-    }
+    this.#peer.listen();
+    const ready = await this.#readiness.within(timeoutMs);
+    this.#state = "ready";
+    this.#known = true;
+    return ready;
   }
 
-  /** As `load`, of a clone whose function is loaded and has proven to work: ready at once. */
+  /** As `load`, of a clone whose function is loaded and has proven to work: ready at once, though not yet complete. */
   trust(): void {
+    this.#flights.hold();
     this.#peer.begin(this.id);
     this.#peer.trust();
     this.#state = "ready";
     this.#known = true;
-    this.#loaded.promise.catch(() => undefined); // Nobody waits for it: a clone that fails now is one that crashes.
+  }
+
+  /** It began with what it was sent. */
+  complete(atMs: number): void {
+    this.#flights.begin(atMs);
+    this.#peer.listen();
+  }
+
+  /** It has ended before that. Passes on whether tsfnd did not ask it to. */
+  neverComplete(): boolean {
+    this.#takeNoMore();
+    this.#flights.returnAll();
+    this.#peer.listen();
+    return this.#endedBy === null;
   }
 
   invoke(invocation: Invocation, arrival: Arrival): Promise<Answer> {
@@ -172,18 +187,13 @@ export class LiveInstance implements Instance {
       return Promise.reject(this.#error("INTERNAL", `${this.id} is ${this.#state}; wanted ready`));
     }
     const error = this.#endedBy ?? (invocation.signal.aborted ? asTsfnError(invocation.signal.reason) : null);
-    if (error === null) return this.#flights.open(invocation, arrival);
-    // It was handed over, so its end has to be told, though it never began.
-    const { requestId } = invocation;
-    const ended = { requestId, cold: arrival.cold, durationMs: 0, tookMs: 0, outcome: error.code };
-    this.#observer.settled(this, ended);
-    return Promise.reject(error);
+    return error === null ? this.#flights.open(invocation, arrival) : this.#flights.refuse(invocation, arrival, error);
   }
 
   #onLoadFailed(failure: Failure): void {
     this.#log.write("stderr", "error", failure.stack, undefined);
     if (this.#known) this.#end(this.#error("FUNCTION_CRASHED", `A clone of ${this.#what} failed: ${failure.message}`));
-    this.#loaded.reject(loadError(this.version, failure));
+    this.#readiness.willNotCome(loadError(this.version, failure));
   }
 
   #onFailed(exchange: Exchange, failure: Failure): void {
@@ -229,18 +239,17 @@ export class LiveInstance implements Instance {
   }
 
   #onWireClosed(): void {
-    this.#wireClosed.resolve();
+    this.#processEnd.wireClosed();
     this.#flights.takeBack();
     const message = `The process of ${this.#what} closed its stream and was ended`;
-    this.#unlessExited(exitGraceMs, () => {
+    this.#processEnd.unless(exitGraceMs, () => {
       this.#isSilent = this.#state === "ready";
       this.#end(this.#error("FUNCTION_CRASHED", message));
     });
   }
 
   #onOverdue(exchange: Exchange): void {
-    const { requestId } = exchange.invocation;
-    this.#log.write("platform", "warn", "still running after its deadline; its process is ended", requestId);
+    this.#log.write("platform", "warn", "still running after its deadline; it is ended", exchange.requestId);
     this.#end(this.#error("FUNCTION_CRASHED", `Another invocation in the same process of ${this.#what} overran`));
   }
 
@@ -252,7 +261,7 @@ export class LiveInstance implements Instance {
 
   #letGo(): void {
     this.#peer.retire();
-    this.#unlessExited(retireGraceMs, () => void this.kill());
+    this.#processEnd.unless(retireGraceMs, () => void this.kill());
   }
 
   /** Kills the process; who is in flight hears `reason` once it is gone. */
@@ -264,20 +273,12 @@ export class LiveInstance implements Instance {
     this.sandbox.kill().catch((error: unknown) => this.#complain("could not be killed", error));
   }
 
-  #unlessExited(afterMs: number, action: () => void): void {
-    const timer = setTimeout(action, afterMs);
-    void this.#process.exited.then(() => clearTimeout(timer));
-  }
-
   /** Waits for the process's end, tells everybody, destroys the sandbox. */
   async #watch(destroy: () => Promise<void>): Promise<void> {
-    const exit = await this.#process.exited;
-    // A frame or a line from before its end may arrive after the news of it.
-    await this.#output.drain(this.#wireClosed.promise);
+    const exit = await this.#processEnd.came();
     this.#peer.close();
     this.#onExit(exit);
     this.#flights.close();
-    this.#process.tickets?.close();
     await destroy().catch((error: unknown) => this.#complain("could not be destroyed", error));
     if (this.#known) this.#observer.gone(this, exit);
   }
@@ -289,7 +290,7 @@ export class LiveInstance implements Instance {
     if (isNews) this.#log.write("platform", "error", reason.message, this.#flights.onlyRequestId);
     this.#takeNoMore();
     this.#state = "dead";
-    this.#loaded.reject(exitWhileLoading(reason, exit, lastWords));
+    this.#readiness.willNotCome(exitWhileLoading(reason, exit, lastWords));
     for (const report of this.#flights.failAll(reason)) if (this.#known) this.#observer.settled(this, report);
   }
 

@@ -2,7 +2,7 @@
 // fails leaves nothing behind. runtime/zygote is where forks come from.
 
 import type { FunctionVersion } from "../catalog/index.ts";
-import type { LayerDigest, Sandbox, SandboxFactory, SandboxProcess } from "../sandbox/index.ts";
+import type { ForkSpans, LayerDigest, Sandbox, SandboxFactory, SandboxProcess } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
 import type { Init } from "../wire/index.ts";
 import { initFor, programFor, sandboxFor } from "./guest-program.ts";
@@ -27,7 +27,7 @@ export interface StartOptions {
 }
 
 /**
- * Resolves when the instance is ready. Rejects, after everything is destroyed, with LOAD_FAILED (the mapped stack in
+ * Resolves when the instance takes invocations. Rejects, after everything is destroyed, with LOAD_FAILED (the mapped stack in
  * `problems` and `cause`), STARTUP_FAILED, FUNCTION_OOM or SANDBOX_FAILED.
  */
 export async function startInstance(options: StartOptions): Promise<StartedInstance> {
@@ -64,8 +64,9 @@ async function execInstance(
     options,
     initFor(version, { id, secrets, loadTimeoutMs: options.startTimeoutMs }),
   );
-  const report = { mode: "none", sandboxMs: processAtMs - startedAtMs, ...split(now() - processAtMs, loadMs) } as const;
-  return { instance, report: { ...report, spans: null } };
+  const sandboxMs = processAtMs - startedAtMs;
+  const report = { mode: "none", sandboxMs, ...split(now() - processAtMs, loadMs), spans: null } as const;
+  return { instance, mode: "none", report: Promise.resolve(report) };
 }
 
 async function adoptFork(
@@ -83,15 +84,33 @@ async function adoptFork(
     hasServed = true;
   };
   const instance = instanceOf(options, { sandbox, process, startedAtMs, answered });
-  let loadMs = 0;
-  if (fork.isProven) instance.trust();
-  else {
-    const init = mode === "function" ? null : initFor(version, { id, secrets, loadTimeoutMs });
-    loadMs = await load(instance, options, init);
+  const report = (spans: ForkSpans, loadMs: number) => {
+    return { mode, sandboxMs, ...split(now() - startedAtMs - sandboxMs, loadMs), spans };
+  };
+  if (fork.isProven) {
+    instance.trust();
+    return { instance, mode, report: completed(fork, instance).then((spans) => report(spans, 0)) };
   }
+  const init = mode === "function" ? null : initFor(version, { id, secrets, loadTimeoutMs });
+  const loadMs = await load(instance, options, init);
   fork.proven();
-  const report = { mode, sandboxMs, ...split(now() - startedAtMs - sandboxMs, loadMs), spans: process.spans };
-  return { instance, report };
+  return { instance, mode, report: Promise.resolve(report(await process.complete, loadMs)) };
+}
+
+async function completed({ process, askedAtMs, failed }: Fork, instance: LiveInstance): Promise<ForkSpans> {
+  try {
+    const spans = await process.complete;
+    // It did not wait for the news of it to arrive here.
+    instance.complete(Math.min(now(), askedAtMs + durationMs(spans)));
+    return spans;
+  } catch (thrown) {
+    if (instance.neverComplete()) failed(thrown);
+    throw thrown;
+  }
+}
+
+function durationMs({ rootUs: _beside, ...inTurn }: ForkSpans): number {
+  return Object.values(inTurn).reduce((sum, us) => sum + us, 0) / 1_000;
 }
 
 async function openNetwork({ version, id, observer }: StartOptions, sandbox: Sandbox): Promise<void> {

@@ -2,7 +2,13 @@
 // and may wait. Then it becomes that of one version: a root with its layer, init, ready. It speaks the first words of an
 // instance's protocol and prints and fails as one does, but takes no invocations; its clones do.
 
-import type { LayerDigest, Sandbox, SandboxFactory, SandboxProcess } from "../sandbox/index.ts";
+import {
+  closeEnds,
+  type LayerDigest,
+  type Sandbox,
+  type SandboxFactory,
+  type SandboxProcess,
+} from "../sandbox/index.ts";
 import { now } from "../trace.ts";
 import type { Ready } from "../wire/index.ts";
 import {
@@ -61,7 +67,7 @@ export async function startBlankZygote(options: BlankOptions): Promise<BlankZygo
 
 /** Resolves when nothing is left of it. */
 export async function endBlankZygote({ sandbox, process }: BlankZygote): Promise<void> {
-  for (const stream of [process.wire, process.stdout, process.stderr]) stream.destroy();
+  closeEnds(process);
   await sandbox.destroy();
 }
 

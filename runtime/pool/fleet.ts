@@ -182,12 +182,16 @@ export class Fleet {
   #ready(slot: LiveSlot): null {
     slot.phase = "ready";
     slot.readyAtMs = slot.progressAtMs = now();
-    this.#estimates = afterStart(this.#estimates, slot.readyAtMs - slot.startedAtMs);
     for (const tell of slot.early.splice(0)) tell();
     this.#rest(slot);
+    void slot.startOver.then(() => this.#startOver(slot));
+    return null;
+  }
+
+  #startOver(slot: LiveSlot): void {
+    if (slot.instance.isComplete) this.#estimates = afterStart(this.#estimates, now() - slot.startedAtMs);
     this.#parts.budget.started(this.#member);
     this.reconsider();
-    return null;
   }
 
   #startFailed(slot: Slot, failure: TsfnError): TsfnError {
@@ -223,7 +227,8 @@ export class Fleet {
   #unusable(slot: Slot): void {
     if (slot.phase === "leaving") return;
     this.#leaving(slot);
-    if (!slot.used && now() - slot.startedAtMs < maxBackoffMs) {
+    const isOnItsWay = isLive(slot) && !slot.instance.isComplete;
+    if ((!slot.used || isOnItsWay) && now() - slot.startedAtMs < maxBackoffMs) {
       this.#crashed(slot, endedUnasked(this.#parts.version));
     }
     this.reconsider();

@@ -87,18 +87,7 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
   const { version, sandboxes, forker, secrets, startTimeoutMs } = parts;
   try {
     const options = { version, id: slot.id, sandboxes, forker, secrets, observer, startTimeoutMs };
-    const { instance, report } = await parts.startInstance(options);
-    endSpan("init", slot.id, slot.startedAtMs);
-    const { mode, sandboxMs, processMs, loadMs, spans } = report;
-    platform("platform.initReport", "info", {
-      mode,
-      sandboxMs: rounded(sandboxMs),
-      processMs: rounded(processMs),
-      loadMs: rounded(loadMs),
-      ...(spans !== null && { spans }),
-      outcome: "ok",
-    });
-    parts.events.instanceStarted({ ...subject, ...report });
+    const { instance, mode, report } = await parts.startInstance(options);
     const usage = new UsageWatch({
       ...{ instance, mode, freshLayer: parts.freshLayer, ownInodes: version.manifest.secrets.length },
       report: (...ended) => parts.log(reportOf(subject, ...ended)),
@@ -110,14 +99,36 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
       },
       fault: (thrown) => parts.events.fault(asTsfnError(thrown)),
     });
-    // What its start used is its first invocation's only when that caller waited for it.
-    setImmediate(() => void (slot.used || usage.read()));
-    return Object.assign(slot, { instance, usage, startSteps: stepsOf(report) });
+    const startOver = report.then((told) => {
+      started(told);
+      // What its start used is its first invocation's only when that caller waited for it.
+      setImmediate(() => void (slot.used || usage.read()));
+    }, failed);
+    return Object.assign(slot, { instance, usage, startOver });
   } catch (thrown) {
-    const failure = asTsfnError(thrown);
-    platform("platform.initReport", "error", { outcome: failure.code, error: failure.message });
-    parts.events.instanceFailed({ ...subject, code: failure.code });
-    throw failure;
+    failed(thrown);
+    throw asTsfnError(thrown);
+  }
+
+  function started(report: StartReport): void {
+    endSpan("init", slot.id, slot.startedAtMs);
+    const { mode, sandboxMs, processMs, loadMs, spans } = report;
+    platform("platform.initReport", "info", {
+      mode,
+      sandboxMs: rounded(sandboxMs),
+      processMs: rounded(processMs),
+      loadMs: rounded(loadMs),
+      ...(spans !== null && { spans }),
+      outcome: "ok",
+    });
+    parts.events.instanceStarted({ ...subject, ...report });
+    slot.startSteps.push(...stepsOf(report));
+  }
+
+  function failed(thrown: unknown): void {
+    const { code, message } = asTsfnError(thrown);
+    platform("platform.initReport", "error", { outcome: code, error: message });
+    parts.events.instanceFailed({ ...subject, code });
   }
 }
 

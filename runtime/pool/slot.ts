@@ -14,8 +14,10 @@ export interface Slot {
   phase: SlotPhase;
   /** null while it starts. */
   instance: Instance | null;
-  /** Of its start; empty while it starts. */
-  startSteps: readonly StartStep[];
+  /** Of its start; empty until that is over. */
+  readonly startSteps: StartStep[];
+  /** Resolves when its start is over, well or not. */
+  startOver: Promise<void>;
   /** null while it starts. */
   usage: UsageWatch | null;
   readyAtMs: number;
@@ -35,6 +37,7 @@ export function newSlot(id: string, startedAtMs: number): Slot {
     phase: "starting",
     instance: null,
     startSteps: [],
+    startOver: Promise.resolve(),
     usage: null,
     readyAtMs: startedAtMs,
     inFlight: 0,

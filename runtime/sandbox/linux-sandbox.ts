@@ -11,13 +11,13 @@ import {
   requests,
   type StartedProcess,
   type WardenClient,
-  type WardenRequest,
 } from "../warden/index.ts";
 import { guard } from "./guarded-sandbox.ts";
 import { closeEnds, openEnds } from "./process-ends.ts";
 import type {
   ExitReport,
   ForkedProcess,
+  ForkSpans,
   NamespaceIds,
   NetworkAccess,
   ProcessEnds,
@@ -109,17 +109,31 @@ class LinuxSandbox implements Sandbox {
   }
 
   async start(program: Program): Promise<SandboxProcess> {
-    const { started, exited } = await this.#run(requests.startInstance(this.id, program));
-    return this.#processOf(openEnds(started.descriptors, { hasTickets: this.#takesInvocations }), started, exited);
+    const exited = Promise.withResolvers<ExitReport>();
+    this.#warden.listen(this.id, { exited: (exit) => exited.resolve(reportOf(exit)) });
+    const started = await this.#warden.request(requests.startInstance(this.id, program));
+    const ends = openEnds(started.descriptors, { hasTickets: this.#takesInvocations });
+    return this.#processOf(ends, started, exited.promise);
   }
 
   async fork(zygote: Sandbox, claim: SandboxClaim): Promise<ForkedProcess> {
+    const exited = Promise.withResolvers<ExitReport>();
+    const complete = Promise.withResolvers<ForkSpans>();
+    complete.promise.catch(() => {}); // Whoever forks may only want to know of the end.
     this.#claim = claim;
-    const { started, exited } = await this.#run(requests.forkInstance(this.id, zygote.id, claim));
-    if (this.#ends === null) throw new Error(`the warden forked into ${this.id}, which has no ends for a clone`);
-    const process = this.#processOf(this.#ends, started, exited);
+    this.#warden.listen(this.id, {
+      complete: (outcome) => (outcome instanceof TsfnError ? complete.reject(outcome) : complete.resolve(outcome)),
+      exited: (exit) => {
+        complete.reject(new TsfnError("SANDBOX_FAILED", `the clone in ${this.id} ended with the warden`));
+        exited.resolve(reportOf(exit));
+      },
+    });
+    const ends = this.#ends;
+    const started = await this.#warden.request(requests.forkInstance(this.id, zygote.id, claim));
+    if (ends === null) throw new Error(`the warden forked into ${this.id}, which has no ends for a clone`);
+    const process = this.#processOf(ends, started, exited.promise);
     this.#ends = null;
-    return { ...process, spans: started.spans };
+    return { ...process, complete: complete.promise };
   }
 
   async claim(claim: SandboxClaim): Promise<void> {
@@ -156,19 +170,13 @@ class LinuxSandbox implements Sandbox {
     this.#warden.forget(this.id);
   }
 
-  async #run<Started extends StartedProcess>(request: WardenRequest<Started>) {
-    const exited = Promise.withResolvers<ExitReport>();
-    this.#warden.onExit(this.id, (exit) => exited.resolve(reportOf(exit)));
-    const started = await this.#warden.request(request);
-    this.#process = started;
-    return { started, exited: exited.promise };
-  }
-
   #processOf(
     { wire, stdout, stderr, tickets }: ProcessEnds,
-    { pid }: StartedProcess,
+    started: StartedProcess,
     exited: Promise<ExitReport>,
   ): SandboxProcess {
+    this.#process = started;
+    const { pid } = started;
     return { wire, stdout, stderr, tickets, pid, exited, activity: () => this.#readActivity(pid) };
   }
 }

@@ -18,7 +18,7 @@ export function openEnds(descriptors: readonly number[] = [], { hasTickets = tru
   };
 }
 
-/** Of a process that never was. */
+/** Of a process with which nobody speaks. */
 export function closeEnds({ wire, stdout, stderr, tickets }: ProcessEnds): void {
   for (const stream of [wire, stdout, stderr]) stream.destroy();
   tickets?.close();

@@ -96,9 +96,10 @@ export interface Tickets {
   close(): void;
 }
 
-/** A process that was forked. */
+/** A process that is being forked: it reads its wire, and runs the function, once it is complete. */
 export interface ForkedProcess extends SandboxProcess {
-  readonly spans: ForkSpans;
+  /** Every lock is closed. Rejects with SANDBOX_FAILED when it ended before: then nothing of the function has run in it. */
+  readonly complete: Promise<ForkSpans>;
 }
 
 /**

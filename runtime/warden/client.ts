@@ -5,9 +5,10 @@ import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { TsfnError } from "../errors.ts";
+import type { ForkSpans } from "../sandbox/index.ts";
 import { type LaneReceiver, loadLaneReceiver } from "./native.ts";
-import { type Message, MessageDecoder, proto } from "./protocol.ts";
-import { type Exit, readExit, type WardenRequest } from "./requests.ts";
+import { type Message, MessageDecoder, proto, type Reader } from "./protocol.ts";
+import { type Exit, readExit, readSpans, type WardenRequest } from "./requests.ts";
 
 export interface WardenClient {
   /**
@@ -15,15 +16,20 @@ export interface WardenClient {
    * WARDEN_LOST when it is gone.
    */
   request<Reply>(request: WardenRequest<Reply>): Promise<Reply & WithDescriptors>;
-  /**
-   * Called once, when every process of this sandbox is gone, unless `forget` comes first. Also called when the warden is
-   * lost: its instances die with it. One listener for one sandbox.
-   */
-  onExit(id: string, listener: (exit: Exit) => void): void;
+  /** One listener for one sandbox; it hears nothing after `forget`. */
+  listen(id: string, listener: SandboxListener): void;
   forget(id: string): void;
   /** Resolves when the warden is gone or its stream broke. */
   readonly lost: Promise<void>;
   close(): void;
+}
+
+/** What the warden tells of a sandbox without being asked. */
+export interface SandboxListener {
+  /** Of a clone, once: its locks are closed and it begins; or why it ended before, and nothing of the function has run. */
+  complete?(outcome: ForkSpans | TsfnError): void;
+  /** Once, last: every process is gone. Also when the warden is lost, for its sandboxes die with it. */
+  exited(exit: Exit): void;
 }
 
 /** Descriptors that came with a reply; empty for most verbs. The caller owns them. */
@@ -56,7 +62,7 @@ class Connection implements WardenClient {
   readonly #control: Socket;
   readonly #decoder = new MessageDecoder();
   readonly #pending = new Map<number, Pending>();
-  readonly #exits = new Map<string, (exit: Exit) => void>();
+  readonly #listeners = new Map<string, SandboxListener>();
   readonly #lost = Promise.withResolvers<void>();
   readonly lost = this.#lost.promise;
   #next = 1;
@@ -91,12 +97,12 @@ class Connection implements WardenClient {
     });
   }
 
-  onExit(id: string, listener: (exit: Exit) => void): void {
-    this.#exits.set(id, listener);
+  listen(id: string, listener: SandboxListener): void {
+    this.#listeners.set(id, listener);
   }
 
   forget(id: string): void {
-    this.#exits.delete(id);
+    this.#listeners.delete(id);
   }
 
   close(cause?: unknown): void {
@@ -107,9 +113,9 @@ class Connection implements WardenClient {
     const waiting = [...this.#pending.values()];
     this.#pending.clear();
     for (const pending of waiting) pending.reject(lostError(cause));
-    const running = [...this.#exits];
-    this.#exits.clear();
-    for (const [id, listener] of running) listener({ id, ...diedWithWarden });
+    const running = [...this.#listeners];
+    this.#listeners.clear();
+    for (const [id, listener] of running) listener.exited({ id, ...diedWithWarden });
     this.#lost.resolve();
   }
 
@@ -124,10 +130,7 @@ class Connection implements WardenClient {
 
   #onMessage(message: Message): void {
     if (message.request === 0) {
-      const exit = readExit(message.body);
-      const listener = this.#exits.get(exit.id);
-      this.#exits.delete(exit.id);
-      listener?.(exit);
+      this.#onEvent(message);
       return;
     }
     const pending = this.#pending.get(message.request);
@@ -135,8 +138,20 @@ class Connection implements WardenClient {
       throw new Error(`the warden answered request ${message.request} (verb ${message.verb}), which was not asked`);
     }
     this.#pending.delete(message.request);
-    if (message.status !== 0) pending.reject(failureOf(message));
+    if (message.status !== 0) pending.reject(failureOf(message.body));
     else this.#complete(message, pending);
+  }
+
+  #onEvent({ verb, body }: Message): void {
+    if (verb === proto.COMPLETE) {
+      const listener = this.#listeners.get(body.string());
+      listener?.complete?.(body.u8() === 1 ? readSpans(body) : failureOf(body));
+      return;
+    }
+    const exit = readExit(body);
+    const listener = this.#listeners.get(exit.id);
+    this.#listeners.delete(exit.id);
+    listener?.exited(exit);
   }
 
   #complete(message: Message, pending: Pending): void {
@@ -156,7 +171,7 @@ class Connection implements WardenClient {
   }
 }
 
-function failureOf({ body }: Message): TsfnError {
+function failureOf(body: Reader): TsfnError {
   const step = body.string();
   const errno = body.u32();
   const detail = body.string();

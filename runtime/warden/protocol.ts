@@ -36,6 +36,7 @@ export const proto = {
   KIND_ZYGOTE: 1,
 
   EXITED: 64,
+  COMPLETE: 65,
 
   STATE_EMPTY: 0,
   STATE_RUNNING: 1,

@@ -38,10 +38,6 @@ export interface StartedProcess {
   readonly timeNamespace: number;
 }
 
-export interface ForkedProcess extends StartedProcess {
-  readonly spans: ForkSpans;
-}
-
 export interface ListedSandbox {
   readonly id: string;
   readonly pid: number;
@@ -97,18 +93,13 @@ export const requests = {
         .list(program.argv)
         .list(Object.entries(program.env).map(([name, value]) => `${name}=${value}`))
         .string(program.cwd),
-      (body) => ({ pid: body.u32(), pidNamespace: body.u64(), timeNamespace: body.u64() }),
+      readStarted,
     ),
     descriptors: endsOfProcess,
   }),
 
-  forkInstance: (id: string, zygoteId: string, claim: SandboxClaim): WardenRequest<ForkedProcess> =>
-    request(proto.INSTANCE_FORK, writeClaim(new Writer().string(id).string(zygoteId), claim), (body) => ({
-      pid: body.u32(),
-      pidNamespace: body.u64(),
-      timeNamespace: body.u64(),
-      spans: readSpans(body.list(() => body.u32())),
-    })),
+  forkInstance: (id: string, zygoteId: string, claim: SandboxClaim): WardenRequest<StartedProcess> =>
+    request(proto.INSTANCE_FORK, writeClaim(new Writer().string(id).string(zygoteId), claim), readStarted),
 
   claimZygote: (id: string, claim: SandboxClaim): WardenRequest<void> =>
     request(proto.ZYGOTE_CLAIM, writeClaim(new Writer().string(id), claim), () => undefined),
@@ -161,6 +152,10 @@ export function readExit(body: Reader): Exit {
 /** Wire, stdout, stderr, tickets. */
 const endsOfProcess = 4;
 
+function readStarted(body: Reader): StartedProcess {
+  return { pid: body.u32(), pidNamespace: body.u64(), timeNamespace: body.u64() };
+}
+
 const featureResults = ["missing", "ok", "degraded"] as const;
 
 /** By PROTO_STATE_*. */
@@ -170,7 +165,8 @@ function request<Reply>(verb: number, body: Writer, reply: (body: Reader) => Rep
   return { verb, body, reply, descriptors: 0 };
 }
 
-function readSpans(us: readonly number[]): ForkSpans {
+export function readSpans(body: Reader): ForkSpans {
+  const us = body.list(() => body.u32());
   const at = (index: number): number => us[index] ?? 0;
   return {
     askUs: at(proto.SPAN_ASK),

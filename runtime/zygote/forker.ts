@@ -12,7 +12,7 @@ import {
   sandboxFor,
   type ZygoteRole,
 } from "../instance/index.ts";
-import type { SandboxPool } from "../sandbox/index.ts";
+import { closeEnds, type ForkedProcess, type SandboxPool } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
 import type { Zygote } from "./zygote.ts";
 import type { Zygotes } from "./zygotes.ts";
@@ -73,9 +73,8 @@ export class ZygoteForker implements VersionForker {
       return await this.#fork(zygote, order);
     } catch (thrown) {
       if (asTsfnError(thrown).code !== "SANDBOX_FAILED") throw thrown;
-      // It died, or does not answer: one more try, with another.
-      this.#parts.fault(thrown);
-      this.#parts.zygotes.discard(zygote);
+      // One more try, with another.
+      this.#failed(zygote, thrown);
       const next = await this.#zygote(mode, order);
       return next === null ? null : await this.#fork(next, order);
     }
@@ -130,6 +129,12 @@ export class ZygoteForker implements VersionForker {
     }
   }
 
+  /** It died, or does not answer, or its clones do not come to be. */
+  #failed(zygote: Zygote, thrown: unknown): void {
+    this.#parts.fault(thrown);
+    this.#parts.zygotes.discard(zygote);
+  }
+
   async #fork(zygote: Zygote, { version, layers, openNetwork }: InstanceOrder): Promise<Fork> {
     const { hostname, limits } = sandboxFor(version, "", layers);
     const { sandbox, settled } = await this.#parts.sandboxes.take(limits);
@@ -139,6 +144,8 @@ export class ZygoteForker implements VersionForker {
       const process = await zygote.fork(sandbox, { hostname, layers, limits });
       const mode = zygote.role;
       const isProven = mode === "function" && zygote.isProven;
+      // Of one that is proven whoever takes it need not wait for it.
+      if (!isProven) await completeOf(process);
       const proven = () => {
         zygote.isProven = true;
       };
@@ -149,6 +156,7 @@ export class ZygoteForker implements VersionForker {
         askedAtMs,
         isProven,
         proven,
+        failed: (thrown) => this.#failed(zygote, thrown),
         served: () => zygote.learnFrom(sandbox, this.#parts.fault),
       };
     } catch (thrown) {
@@ -157,6 +165,15 @@ export class ZygoteForker implements VersionForker {
     } finally {
       settled();
     }
+  }
+}
+
+async function completeOf(process: ForkedProcess): Promise<void> {
+  try {
+    await process.complete;
+  } catch (thrown) {
+    closeEnds(process);
+    throw thrown;
   }
 }
 

@@ -13,7 +13,7 @@ import {
 
 test("a start reports what it spent, and the instance is ready and idle", async (t) => {
   const { instance, started } = await startFunction(t, `export default { fetch: () => new Response("x") };`);
-  const { sandboxMs, processMs, loadMs } = started.report;
+  const { sandboxMs, processMs, loadMs } = await started.report;
   t.true(sandboxMs >= 0 && processMs > 0 && loadMs > 0);
   t.is(instance.state, "ready");
   t.is(instance.inFlight, 0);

@@ -2,12 +2,12 @@
 // Wherever the fault strikes, the answer is a failure with a step, or success; afterwards nothing is left and the next
 // sandbox works.
 
-import test from "ava";
+import test, { type ExecutionContext } from "ava";
 import { TsfnError } from "../../runtime/errors.ts";
 import { held, holdsNoMore } from "../support/held.ts";
-import { withFault } from "../support/kernel-faults.ts";
+import { withFault, withFaultIn } from "../support/kernel-faults.ts";
 import { inside, run, shareWarden, spec, type TestWarden } from "../support/warden.ts";
-import { addNodeLayer, generic, startZygote, usualClaim } from "../support/zygote.ts";
+import { addNodeLayer, generic, startZygote, type TestZygote, usualClaim } from "../support/zygote.ts";
 
 let warden: TestWarden;
 shareWarden(test, (shared) => {
@@ -117,13 +117,52 @@ test.serial("a fork that the kernel refuses anything fails, leaves nothing, and 
       await t.throwsAsync(sandbox.fork(zygote.sandbox, usualClaim), { code: "SANDBOX_FAILED" }, fault);
     });
     await sandbox.destroy();
-    await holdsNoMore(t, warden, before);
-    const clone = await zygote.fork();
-    t.is(await clone.ask("mark"), "fresh");
-    await clone.sandbox.destroy();
+    await forksOn(t, zygote, before);
   }
   await zygote.sandbox.destroy();
 });
+
+/** Of the clone's own share, after its birth was told. */
+const cloneFaults = [
+  "fsmount:error=EPERM",
+  "fsmount:signal=KILL",
+  "dup2:error=EMFILE",
+  "capset:error=EPERM",
+  "seccomp:error=EINVAL",
+  "seccomp:signal=KILL",
+];
+
+test.serial(
+  "a clone that the kernel refuses anything is never complete, tells why, and its zygote lives on",
+  async (t) => {
+    const zygote = await startZygote(warden);
+    const before = await held(warden);
+    for (const fault of cloneFaults) {
+      const sandbox = await generic(warden);
+      await withFaultIn([zygote.process.pid], fault, async () => {
+        const clone = await sandbox.fork(zygote.sandbox, usualClaim);
+        clone.wire.write("self\n");
+        const error = await t.throwsAsync(clone.complete, { code: "SANDBOX_FAILED" }, fault);
+        t.regex(String(error), fault.includes("KILL") ? /killed before it was complete/ : /fork the zygote.*: E[A-Z]+/);
+        await clone.exited;
+        const closed = new Promise((resolve) => clone.wire.once("close", resolve));
+        clone.wire.on("error", () => undefined).resume(); // Nobody read what was written.
+        await closed;
+        t.is(clone.wire.bytesRead, 0, "nothing of it ran");
+      });
+      await sandbox.destroy();
+      await forksOn(t, zygote, before);
+    }
+    await zygote.sandbox.destroy();
+  },
+);
+
+async function forksOn(t: ExecutionContext, zygote: TestZygote, before: unknown): Promise<void> {
+  await holdsNoMore(t, warden, before);
+  const clone = await zygote.fork();
+  t.is(await clone.ask("mark"), "fresh");
+  await clone.sandbox.destroy();
+}
 
 async function failureOfOneLife(): Promise<TsfnError | null> {
   try {

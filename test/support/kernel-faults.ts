@@ -21,11 +21,19 @@ export async function withFault<Value>(
   fault: string,
   during: (readLog: () => string) => Promise<Value>,
 ): Promise<Value> {
+  return withFaultIn([warden.pid, await foremanOf(warden)], fault, during);
+}
+
+/** As `withFault`, in these processes and what they fork. */
+export async function withFaultIn<Value>(
+  struckOnes: readonly number[],
+  fault: string,
+  during: (readLog: () => string) => Promise<Value>,
+): Promise<Value> {
   const [call = ""] = fault.split(":");
   struck += 1;
   const log = join(tmpdir(), `tsfn-fault-${process.pid}-${struck}`);
   const filters = ["-e", `trace=${call}`, "-e", `inject=${fault}`];
-  const struckOnes = [warden.pid, await foremanOf(warden)];
   const args = ["-f", "-q", "-o", log, ...filters, ...struckOnes.flatMap((pid) => ["-p", String(pid)])];
   const tracer = spawn("strace", args, { stdio: "ignore" });
   const ended = once(tracer, "exit");

@@ -268,7 +268,7 @@ function unreachable(): never {
 
 const unconnected: WardenClient = {
   request: () => Promise.reject(new Error("this test speaks to the warden itself")),
-  onExit() {},
+  listen() {},
   forget() {},
   lost: Promise.resolve(),
   close() {},

@@ -1,10 +1,12 @@
 // What becomes of zygotes: they die, grow old, are let go of; and no caller notices.
 
+import { Readable } from "node:stream";
 import test from "ava";
 import type { InstanceOrder } from "../../runtime/instance/index.ts";
 import { createSandboxPool } from "../../runtime/sandbox/index.ts";
 import { ZygoteForker, Zygotes } from "../../runtime/zygote/index.ts";
 import { held, holdsNoMore } from "../support/held.ts";
+import { withFaultIn } from "../support/kernel-faults.ts";
 import { listProcesses, type ProcessEntry } from "../support/processes.ts";
 import { openTestRuntime } from "../support/test-runtime.ts";
 import { until } from "../support/until.ts";
@@ -61,6 +63,30 @@ test("callers whose zygote is killed under them are answered by another", async 
     t.deepEqual(new Set(await Promise.all(answers)), new Set(["hello"]));
   }
 });
+
+for (const fault of ["fsmount:signal=KILL", "fsmount:error=EPERM"]) {
+  test(`callers whose clone ends on its way to them (${fault}) are answered by another, and each call runs once`, async (t) => {
+    const warden = await startWarden(t);
+    const started: string[] = [];
+    const observer = { instanceStarted: ({ instance }: { instance: string }) => void started.push(instance) };
+    const { deploy, text, runtime } = await openTestRuntime(t, { warden, observer });
+    await deploy("echo", "export default { fetch: async (request) => new Response(await request.text()) };");
+    await runtime.restart("echo", { zygote: false });
+    const [zygote] = zygotesOf(warden);
+    started.length = 0;
+    await withFaultIn([zygote?.pid ?? 0], fault, async (readLog) => {
+      const words = ["", "with a body", "and another"];
+      const bodies = words.map((word) =>
+        word === "" ? null : Readable.from([Buffer.from(word)], { objectMode: false }),
+      );
+      t.deepEqual(await Promise.all(bodies.map((body) => text("echo", { method: "POST", body }))), words);
+      t.regex(readLog(), /fsmount/, "it struck");
+    });
+    t.not(zygotesOf(warden)[0]?.pid, zygote?.pid, "one whose clones do not come to be is replaced");
+    t.true(started.length > 0 && started.length <= 3);
+    await until("those that ended are gone", async () => (await runtime.instances()).length <= started.length);
+  });
+}
 
 test("zygotes beyond their memory are let go of, and started again when they are wanted", async (t) => {
   const warden = await startWarden(t);
