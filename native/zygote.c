@@ -79,8 +79,51 @@ static bool is_working_set(const struct working_set *set, ssize_t length) {
            length == (ssize_t)(offsetof(struct working_set, ranges) + set->count * sizeof set->ranges[0]);
 }
 
-/* 1 with a job, 0 with a working set, or -errno: -EPIPE when the warden has closed the channel. */
-static int receive(int channel, struct job *job, struct working_set *set) {
+/* What clones before have copied. */
+struct lessons {
+    unsigned count;
+    struct working_set common;
+};
+
+/* One of them may have collected garbage meanwhile, and so written to thousands of pages that others leave
+ * alone. So nothing is copied ahead before two have taught, both of which had to copy for themselves. */
+#define FEWEST_LESSONS 2
+
+static uint64_t end_of(const struct working_set *set, uint32_t at) {
+    return set->ranges[at].at + set->ranges[at].bytes;
+}
+
+/* Keeps what is in both; their ranges ascend. */
+static void keep_common(struct working_set *common, const struct working_set *other) {
+    struct working_set both = {.kind = PACKET_WORKING_SET};
+    for (uint32_t i = 0, j = 0; i < common->count && j < other->count && both.count < WORKING_SET_MOST;) {
+        uint64_t end = end_of(common, i), other_end = end_of(other, j);
+        uint64_t from = common->ranges[i].at, to = end < other_end ? end : other_end;
+        if (from < other->ranges[j].at) from = other->ranges[j].at;
+        if (from < to) {
+            both.ranges[both.count].at = from;
+            both.ranges[both.count++].bytes = to - from;
+        }
+        if (end == to) i++;
+        if (other_end == to) j++;
+    }
+    *common = both;
+}
+
+static void learn(struct lessons *lessons, const struct working_set *set, size_t length) {
+    if (lessons->count++ == 0)
+        memcpy(&lessons->common, set, length);
+    else
+        keep_common(&lessons->common, set);
+}
+
+static const struct working_set *learnt(const struct lessons *lessons) {
+    static const struct working_set nothing = {.count = 0};
+    return lessons->count < FEWEST_LESSONS ? &nothing : &lessons->common;
+}
+
+/* 1 with a job, 0 with a lesson, or -errno: -EPIPE when the warden has closed the channel. */
+static int receive(int channel, struct job *job, struct lessons *lessons) {
     union {
         struct cmsghdr header; /* for its alignment */
         char bytes[CMSG_SPACE(FORK_MOST_FDS * sizeof(int))];
@@ -103,7 +146,7 @@ static int receive(int channel, struct job *job, struct working_set *set) {
     if (packet.kind == PACKET_FORK && is_fork(job, length)) return 1;
     close_job(job);
     if (packet.kind != PACKET_WORKING_SET || !is_working_set(&packet.set, length)) return -EPROTO;
-    memcpy(set, &packet.set, (size_t)length);
+    learn(lessons, &packet.set, (size_t)length);
     return 0;
 }
 
@@ -132,14 +175,14 @@ int tsfn_zygote_wait(int channel) {
     struct held held;
     struct job job;
     struct node_parts node;
-    struct working_set set = {.count = 0};
+    struct lessons lessons = {.count = 0};
     int result = node_parts_find(&node);
     if (result == 0) result = let_memory_cross();
     if (result == 0) result = find_descriptors(&held);
     while (result >= 0) {
-        result = receive(channel, &job, &set);
+        result = receive(channel, &job, &lessons);
         if (result <= 0) continue;
-        if (fork_clone(&job, &held)) return clone_become(&job, &held, &node, &set);
+        if (fork_clone(&job, &held)) return clone_become(&job, &held, &node, learnt(&lessons));
         close_job(&job);
     }
     return result;

@@ -1,12 +1,13 @@
 /* The fork channel between the warden and a zygote (ZYGOTE_CHANNEL_FD there, SOCK_SEQPACKET), and the status
  * socket of one fork. Both ends are of one build, so that the structs are the format.
  *
- * Each packet begins with its kind. One tells of the working set that clones get from then on: struct
- * working_set, as far as it is filled. One asks for a clone: struct fork_request with the descriptors below.
- * Over the status the clone sends a struct fork_report when it is born and one when it is complete; it, or
- * the zygote's helper, one when it fails. The warden sends one byte once the root is in its place, or shuts
- * its end down, and then the clone ends. Everyone but the warden closes the status when done with it, so its
- * end is the moment when nobody is left who could become a clone.
+ * Each packet begins with its kind. One tells of the working set that a clone had: struct working_set, as
+ * far as it is filled; what it has in common with those before, clones get from then on. One asks for a
+ * clone: struct fork_request with the descriptors below. Over the status the clone sends a struct fork_report
+ * when it is born and one when it is complete; it, or the zygote's helper, one when it fails. The warden
+ * sends one byte once the root is in its place, or shuts its end down, and then the clone ends. Everyone but
+ * the warden closes the status when done with it, so its end is the moment when nobody is left who could
+ * become a clone.
  */
 #ifndef TSFN_ZYGOTE_H
 #define TSFN_ZYGOTE_H

@@ -86,8 +86,8 @@ export class Zygote {
   }
 }
 
-/** More than one, because a clone may be gone before its working set has been found. */
-const lessons = 3;
+/** Two are wanted (native/zygote.c); a clone may be gone before its working set has been found. */
+const lessons = 4;
 
 /** How many clones there are, or may come to be. */
 export class Clones {

@@ -33,10 +33,10 @@ async function faultsOfAnswer({ ask, process }: Clone): Promise<number> {
   return faultsOf(process.pid) - before;
 }
 
-test.serial("what one clone has copied of its zygote's memory is there in the next ones before they ask", async (t) => {
-  const [first, second] = [await zygote.fork(), await zygote.fork()];
-  const alone = await faultsOfAnswer(first);
-  await first.sandbox.shareWorkingSet();
+test.serial("what two clones have copied of their zygote's memory is there in the next ones before they ask", async (t) => {
+  const [first, second, third] = [await zygote.fork(), await zygote.fork(), await zygote.fork()];
+  const alone = Math.min(await faultsOfAnswer(first), await faultsOfAnswer(third));
+  for (const { sandbox } of [first, third]) await sandbox.shareWorkingSet();
   const helped = await until("a clone has few faults", async () => {
     const taught = await zygote.fork();
     const faults = await faultsOfAnswer(taught);
@@ -46,7 +46,46 @@ test.serial("what one clone has copied of its zygote's memory is there in the ne
   });
   // One that was there before is not changed.
   t.true((await faultsOfAnswer(second)) > helped);
-  for (const { sandbox } of [first, second]) await sandbox.destroy();
+  for (const { sandbox } of [first, second, third]) await sandbox.destroy();
+});
+
+/** KiB of memory that a clone has for itself. */
+function ownKib({ process }: Clone): number {
+  const rollup = readFileSync(`/proc/${process.pid}/smaps_rollup`, "utf8");
+  return Number(/^Private_Dirty: +(\d+) kB$/m.exec(rollup)?.[1]);
+}
+
+/** What clones have at their birth after two did these acts and taught, and what those two had. */
+async function kibAfterLessonsOf(acts: readonly [string, string]) {
+  const taught = await startZygote(warden);
+  const clones = [await taught.fork(), await taught.fork()];
+  const [untaught] = clones.map(ownKib);
+  for (const [at, { ask, sandbox }] of clones.entries()) {
+    await ask(acts[at] ?? "");
+    await ask("self");
+    await sandbox.shareWorkingSet();
+  }
+  const born = await until("the next ones have learnt", async () => {
+    const next = await taught.fork();
+    const kib = ownKib(next);
+    await next.sandbox.destroy();
+    return kib > (untaught ?? 0) + 200 && kib;
+  });
+  const had = clones.map(ownKib);
+  for (const { sandbox } of [...clones, taught]) await sandbox.destroy();
+  return { born, had };
+}
+
+test.serial("what only one of two clones has written to is copied by none after them", async (t) => {
+  const { born: usual } = await kibAfterLessonsOf(["self", "self"]);
+  for (const acts of [
+    ["tour", "self"],
+    ["self", "tour"],
+  ] as const) {
+    const { born, had } = await kibAfterLessonsOf(acts);
+    t.true(Math.max(...had) > 2 * usual, `one of two has more than twice as much: ${had}, usual is ${usual}`);
+    t.true(born < usual * 1.3, `${born}, usual is ${usual}`);
+  }
 });
 
 test.serial("only a clone whose zygote lives has a working set to share", async (t) => {
