@@ -33,21 +33,24 @@ async function faultsOfAnswer({ ask, process }: Clone): Promise<number> {
   return faultsOf(process.pid) - before;
 }
 
-test.serial("what two clones have copied of their zygote's memory is there in the next ones before they ask", async (t) => {
-  const [first, second, third] = [await zygote.fork(), await zygote.fork(), await zygote.fork()];
-  const alone = Math.min(await faultsOfAnswer(first), await faultsOfAnswer(third));
-  for (const { sandbox } of [first, third]) await sandbox.shareWorkingSet();
-  const helped = await until("a clone has few faults", async () => {
-    const taught = await zygote.fork();
-    const faults = await faultsOfAnswer(taught);
-    t.is(await taught.ask("self"), "1000 /app claimed 40");
-    await taught.sandbox.destroy();
-    return faults * 2 < alone && faults;
-  });
-  // One that was there before is not changed.
-  t.true((await faultsOfAnswer(second)) > helped);
-  for (const { sandbox } of [first, second, third]) await sandbox.destroy();
-});
+test.serial(
+  "what two clones have copied of their zygote's memory is there in the next ones before they ask",
+  async (t) => {
+    const [first, second, third] = [await zygote.fork(), await zygote.fork(), await zygote.fork()];
+    const alone = Math.min(await faultsOfAnswer(first), await faultsOfAnswer(third));
+    for (const { sandbox } of [first, third]) await sandbox.shareWorkingSet();
+    const helped = await until("a clone has few faults", async () => {
+      const taught = await zygote.fork();
+      const faults = await faultsOfAnswer(taught);
+      t.is(await taught.ask("self"), "1000 /app claimed 40");
+      await taught.sandbox.destroy();
+      return faults * 2 < alone && faults;
+    });
+    // One that was there before is not changed.
+    t.true((await faultsOfAnswer(second)) > helped);
+    for (const { sandbox } of [first, second, third]) await sandbox.destroy();
+  },
+);
 
 /** KiB of memory that a clone has for itself. */
 function ownKib({ process }: Clone): number {
