@@ -20,6 +20,7 @@ import { captureOutput, Printer } from "./output.ts";
 import { rehearse } from "./rehearsal.ts";
 import { makeForkable } from "./reseed.ts";
 import { ticketsFd } from "./tickets.ts";
+import { makeScavenger } from "./young-generation.ts";
 
 const wireFd = 3;
 const controlFd = 4;
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
   native.prepare();
   process.setSourceMapsEnabled(true);
   const becomeClone = makeForkable();
+  const scavenge = makeScavenger();
   captureOutput(outside);
   installLightRequest();
   installLightResponse();
@@ -79,6 +81,8 @@ async function main(): Promise<void> {
   });
   // From a callback of its own, so that nothing of this one is pending in a clone.
   setImmediate(() => {
+    // Else many a clone would do it in its first invocation, and copy twice as many pages.
+    scavenge();
     if (native.zygoteWait(controlFd) < 0) exit(0);
     becomeClone();
   });

@@ -61,6 +61,18 @@ test("what a clone needed for its answer is known to the next ones before a long
   if (body instanceof Readable) body.destroy();
 });
 
+test("a clone begins with an empty young generation, whatever loading left in it", async (t) => {
+  const warden = await startWarden(t);
+  const { deploy, text } = await openTestRuntime(t, { warden });
+  const used = `v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space").space_used_size`;
+  for (const objects of [0, 15_000]) {
+    const garbage = `import v8 from "node:v8"; Array.from({ length: ${objects} }, (_, at) => ({ at }));`;
+    await deploy("hello", `${garbage} ${handler(`return Response.json(${used})`)}`);
+    // Not emptied it has 100 KB and more.
+    t.true(Number(await text("hello")) < 50_000);
+  }
+});
+
 const behaviours: Readonly<Record<string, readonly [source: string, reason: RegExp | null]>> = {
   "a listening socket": [`import net from "node:net"; net.createServer().listen(0);`, /listening socket/],
   "a timer that fires later": ["setTimeout(() => {}, 3_600_000);", /running timer/],
