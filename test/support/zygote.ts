@@ -78,6 +78,8 @@ async function fork(sandbox: Sandbox, zygote: Sandbox, claimed: SandboxClaim): P
   const next = lines(process.wire);
   const born = await next();
   if (born !== "born") throw new Error(`the clone said ${born}`);
+  // The warden may hear of it later than we do.
+  await process.complete;
   const tell = (word: string): void => void process.wire.write(`${word}\n`);
   return {
     sandbox,
