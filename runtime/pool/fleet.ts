@@ -179,19 +179,20 @@ export class Fleet {
     return ending.finally(() => this.#launches.delete(ending));
   }
 
-  #ready(slot: LiveSlot): null {
+  /** Resolves when its start is over: it takes invocations before. */
+  #ready(slot: LiveSlot): Promise<null> {
     slot.phase = "ready";
     slot.readyAtMs = slot.progressAtMs = now();
     for (const tell of slot.early.splice(0)) tell();
     this.#rest(slot);
-    void slot.startOver.then(() => this.#startOver(slot));
-    return null;
+    return slot.startOver.then(() => this.#startOver(slot));
   }
 
-  #startOver(slot: LiveSlot): void {
+  #startOver(slot: LiveSlot): null {
     if (slot.instance.isComplete) this.#estimates = afterStart(this.#estimates, now() - slot.startedAtMs);
     this.#parts.budget.started(this.#member);
     this.reconsider();
+    return null;
   }
 
   #startFailed(slot: Slot, failure: TsfnError): TsfnError {
