@@ -1,10 +1,10 @@
 // Zygotes made ahead, of no version yet: whose they become, what the code that they load can tell, and what becomes of those
 // that nobody takes.
 
-import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import test from "ava";
 import { held, holdsNoMore } from "../support/held.ts";
-import { listProcesses, type ProcessEntry } from "../support/processes.ts";
+import { entriesOf, listProcesses, type ProcessEntry } from "../support/processes.ts";
 import { openTestRuntime } from "../support/test-runtime.ts";
 import { until } from "../support/until.ts";
 import { startWarden, type TestWarden } from "../support/warden.ts";
@@ -105,7 +105,7 @@ test("a deploy whose spare zygote is killed while it loads has another", async (
   const { deploy, text, warden } = await open(t);
   const first = await spareOf(warden);
   const deployed = deploy("slow", `await new Promise((resolve) => setTimeout(resolve, 500));\n${hello}`);
-  await until("it loads the version", () => readdirSync(`/proc/${first}/root/app`).length > 0);
+  await until("it loads the version", () => entriesOf(join("/proc", String(first), "root", "app")).length > 0);
   process.kill(first, "SIGKILL");
   await deployed;
   t.is(await text("slow"), "hello");
