@@ -41,9 +41,9 @@ async function endAll(processes: () => readonly number[]): Promise<void> {
   const heads = [...all].filter((pid) => !all.has(readProcess(pid)?.parent ?? 0));
   for (const pid of heads) signal(pid, "SIGTERM");
   const gone = () => processes().every((pid) => !isAlive(pid));
-  await until("the leftover processes have stopped", gone, stopPatienceMs).catch(() => {
-    for (const pid of processes()) signal(pid, "SIGKILL");
-  });
+  const killAt = performance.now() + stopPatienceMs;
+  await until("the leftover processes have stopped or may be killed", () => gone() || performance.now() > killAt);
+  for (const pid of processes()) signal(pid, "SIGKILL");
   await until("the leftover processes have ended", gone);
 }
 

@@ -25,7 +25,9 @@ export async function endContainer(command: ChildProcess, group: string): Promis
 
 /** Ascending; zombies are in none. */
 export function processesIn(group: string): number[] {
-  const pids = groupsAt(group).flatMap((path) => readFileSync(join(path, "cgroup.procs"), "utf8").split("\n"));
+  const pids = groupsAt(group).flatMap((path) =>
+    noneWhenGone(() => readFileSync(join(path, "cgroup.procs"), "utf8").split("\n")),
+  );
   return [...new Set(pids.filter((pid) => pid !== "").map(Number))].sort((a, b) => a - b);
 }
 
@@ -43,7 +45,18 @@ function groupsAt(group: string): string[] {
 }
 
 function directoriesBelow(path: string): string[] {
-  return readdirSync(path, { withFileTypes: true })
+  return noneWhenGone(() => readdirSync(path, { withFileTypes: true }))
     .filter((entry) => entry.isDirectory())
     .flatMap(({ name }) => [join(path, name), ...directoriesBelow(join(path, name))]);
+}
+
+/** An engine removes its groups while they are looked at. */
+function noneWhenGone<Item>(list: () => Item[]): Item[] {
+  try {
+    return list();
+  } catch (error) {
+    // ENODEV of a file that was open already.
+    if (!["ENOENT", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    return [];
+  }
 }
