@@ -9,7 +9,7 @@ export class InstanceLog {
   readonly #subject: Pick<LogLine, "function" | "version" | "instance">;
   readonly #sink: (line: LogLine) => void;
 
-  constructor(version: FunctionVersion, instance: string, sink: (line: LogLine) => void) {
+  constructor(version: Pick<FunctionVersion, "function" | "number">, instance: string, sink: (line: LogLine) => void) {
     this.#subject = { function: version.function, version: version.number, instance };
     this.#sink = sink;
   }

@@ -81,17 +81,16 @@ export class LiveInstance implements Instance {
       closed: () => this.#onWireClosed(),
     });
     const { sandbox, process } = parts;
-    const { concurrency, reuse, limits } = parts.version.manifest;
+    const { concurrency, reuse, limits, runtime } = parts.version.manifest;
     this.#flights = new Flights({
-      ...{ peer: this.#peer, concurrency, version: parts.version.number, activity: process.activity },
-      timeoutMs: limits.timeoutMs,
-      ...{ tickets: process.tickets, sendsAhead: concurrency === 1 && reuse === "process" },
+      ...{ peer: this.#peer, concurrency, version: parts.version.number, timeoutMs: limits.timeoutMs },
+      ...{ activity: process.activity, tickets: process.tickets, sendsAhead: concurrency === 1 && reuse === "process" },
       lateError: () => this.#error("FUNCTION_TIMEOUT", `${this.#what} took longer than its ${limits.timeoutMs} ms`),
       overdue: (exchange) => this.#onOverdue(exchange),
       returned: (returned) => this.#observer.returned(this, returned),
       over: (report) => this.#observer.settled(this, report),
     });
-    this.#output = new ProcessOutput(process, this.#log, () => this.#flights.onlyRequestId);
+    this.#output = new ProcessOutput(process, this.#log, () => this.#flights.onlyRequestId, runtime === "provided");
     this.#processEnd = new ProcessEnd(process, this.#output);
     this.layer = new LayerCleaner({ sandbox, exited: process.exited, tellGuest: () => this.#peer.reset() });
     this.#gone = this.#watch(parts.destroy);
@@ -204,6 +203,7 @@ export class LiveInstance implements Instance {
   }
 
   #onSettled(exchange: Exchange): void {
+    this.#output.catchUp(exchange.tookMs);
     const report = this.#flights.land(exchange);
     // A guest with a dirty layer begins none of those it was sent ahead.
     if (this.layer.isDirty) this.#flights.takeBack();

@@ -4,7 +4,7 @@
 
 import type { Readable } from "node:stream";
 import { RateLimit } from "../logs/index.ts";
-import type { SandboxProcess } from "../sandbox/index.ts";
+import type { PrintedStream, SandboxProcess } from "../sandbox/index.ts";
 import { now } from "../trace.ts";
 import { LineSplitter } from "../wire/index.ts";
 import { LastWords } from "./exit-reason.ts";
@@ -12,17 +12,28 @@ import type { InstanceLog } from "./instance-log.ts";
 
 /** Of one stream; as much as a function's whole log takes (runtime/logs). */
 const bytesPerSecond = 8 * 2 ** 20;
+/** What takes longer may have started a program that prints; to look costs some microseconds. */
+const quickMs = 1;
 /** For what a process that is gone had written to arrive. */
 const drainGraceMs = 1_000;
 
 export class ProcessOutput {
   readonly lastWords = new LastWords();
-  readonly #streams: readonly Readable[];
+  readonly #streams: readonly PrintedStream[];
   readonly #read: readonly Promise<void>[];
 
-  /** `whose` tells to which request a line belongs that comes now. */
-  constructor({ stdout, stderr }: SandboxProcess, log: InstanceLog, whose: () => string | undefined) {
+  #hasPrinted: boolean;
+
+  /** `whose` tells to which request a line belongs that comes now. @param isProgram it can print in no other way */
+  constructor(
+    { stdout, stderr }: Pick<SandboxProcess, "stdout" | "stderr">,
+    log: InstanceLog,
+    whose: () => string | undefined,
+    isProgram: boolean,
+  ) {
     this.#streams = [stdout, stderr];
+    this.#hasPrinted = isProgram;
+    for (const stream of this.#streams) stream.once("data", () => (this.#hasPrinted = true));
     const lost = (count: number, bytes: number) => log.dropped(count, bytes);
     this.#read = [
       readLines(stdout, (line) => log.writeLine("stdout", "info", line, whose()), lost),
@@ -35,6 +46,11 @@ export class ProcessOutput {
         lost,
       ),
     ];
+  }
+
+  /** An invocation is about to be over, after so long: what it has printed by now is still its own. */
+  catchUp(tookMs: number): void {
+    if (this.#hasPrinted || tookMs >= quickMs) for (const stream of this.#streams) stream.readNow?.();
   }
 
   /** After the process is gone: reads what it had written, until the end or a moment, and until `others` have settled. */

@@ -1,9 +1,15 @@
 // The near end of what a sandbox's process holds: its wire, and what it prints. All of them are read into the same memory,
 // one piece at a time: no process can fill ours with its pieces, and none costs garbage.
 
+import { readSync } from "node:fs";
 import { Socket } from "node:net";
+import { isErrno } from "../errors.ts";
 
-const readBuffer = Buffer.allocUnsafeSlow(65_536);
+/** As much as a pipe holds, unless its owner made it larger. pipe(7) */
+const pieceBytes = 65_536;
+const readBuffer = Buffer.allocUnsafeSlow(pieceBytes);
+/** The other one may hold a piece that is being looked at. */
+const readNowBuffer = Buffer.allocUnsafeSlow(pieceBytes);
 
 type Done = (error?: Error | null) => void;
 
@@ -15,6 +21,7 @@ type Done = (error?: Error | null) => void;
  * throw it away. Its end is the reader's to find.
  */
 export class ProcessSocket extends Socket {
+  readonly #fd: number;
   #done: Done = () => {};
 
   constructor(fd: number, { writable }: { readonly writable: boolean }) {
@@ -22,7 +29,19 @@ export class ProcessSocket extends Socket {
     const callback = (bytes: number, buffer: Uint8Array): boolean =>
       this.emit("data", (buffer as Buffer).subarray(0, bytes));
     super({ fd, readable: true, writable, onread: { buffer: readBuffer, callback } });
+    this.#fd = fd;
     this.pause();
+  }
+
+  /** Hands over what has arrived by now, one piece at most; its end or its error is the event loop's to find. */
+  readNow(): void {
+    if (this.destroyed || this.readableEnded) return;
+    try {
+      const bytes = readSync(this.#fd, readNowBuffer, 0, pieceBytes, null);
+      if (bytes > 0) this.emit("data", readNowBuffer.subarray(0, bytes));
+    } catch (error) {
+      if (!isErrno(error, "EAGAIN")) this.destroy(error as Error);
+    }
   }
 
   override _write(chunk: unknown, encoding: BufferEncoding, done: Done): void {

@@ -61,11 +61,16 @@ export interface Program {
 export interface ProcessEnds {
   /** The stream to the guest (descriptor 3 inside). Owned by the caller, who destroys it. */
   readonly wire: Socket;
-  /** Read by `data` events; a piece's bytes may be others' once its listeners have returned. */
-  readonly stdout: Readable;
-  readonly stderr: Readable;
+  readonly stdout: PrintedStream;
+  readonly stderr: PrintedStream;
   /** null where invocations cannot be sent ahead. Owned by the caller, who closes them. */
   readonly tickets: Tickets | null;
+}
+
+/** Read by `data` events; a piece's bytes may be others' once its listeners have returned. */
+export interface PrintedStream extends Readable {
+  /** Hands over what has arrived by now, as much as a pipe holds. Absent where that cannot be known. */
+  readNow?(): void;
 }
 
 /** The process started in a sandbox; pid 1 of its pid namespace, unless it is a zygote. */
