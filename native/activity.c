@@ -9,8 +9,17 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The state of the main thread, as /proc/<pid>/stat has it (proc_pid_stat(5)); -errno. */
-static int state_of(int pid) {
+int tsfn_cpu_time(int pid, double *milliseconds) {
+    clockid_t clock;
+    struct timespec used;
+    int error = clock_getcpuclockid(pid, &clock);
+    if (error != 0) return -error;
+    if (clock_gettime(clock, &used) < 0) return -errno;
+    *milliseconds = (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
+    return 0;
+}
+
+int tsfn_is_asleep(int pid) {
     char path[32], text[128];
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -20,18 +29,8 @@ static int state_of(int pid) {
     close(fd);
     if (length < 0) return -error;
     text[length] = '\0';
-    /* A name may hold anything, but nothing after it holds a parenthesis. */
+    /* proc_pid_stat(5): a name may hold anything, but nothing after it holds a parenthesis. */
     const char *end = strrchr(text, ')');
-    return end == NULL || end[1] != ' ' || end[2] == '\0' ? -EPROTO : end[2];
-}
-
-int tsfn_activity(int pid, double *cpu_ms) {
-    clockid_t clock;
-    struct timespec used;
-    int error = clock_getcpuclockid(pid, &clock);
-    if (error != 0) return -error;
-    if (clock_gettime(clock, &used) < 0) return -errno;
-    *cpu_ms = (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
-    int state = state_of(pid);
-    return state < 0 ? state : state != 'R';
+    if (end == NULL || end[1] != ' ' || end[2] == '\0') return -EPROTO;
+    return end[2] != 'R';
 }

@@ -15,11 +15,13 @@
  */
 TSFN_EXPORT int tsfn_lane_receive(int lane_fd, uint32_t *request, int *fds, int max);
 
-/*
- * What the process has done so far: the processor time of all its threads goes to *cpu_ms. Returns 1 when its
- * main thread sleeps, 0 when it runs or could, -errno when that cannot be told.
- */
-TSFN_EXPORT int tsfn_activity(int pid, double *cpu_ms);
+/* The processor time of all threads of a process so far goes to *milliseconds. 0, or -errno when that cannot
+ * be told. */
+TSFN_EXPORT int tsfn_cpu_time(int pid, double *milliseconds);
+
+/* 1 when the main thread of a process sleeps, 0 when it runs or could, -errno when that cannot be told. Ten
+ * times as dear as tsfn_cpu_time. */
+TSFN_EXPORT int tsfn_is_asleep(int pid);
 
 /* In a zygote, before anything is loaded: what is done from now on leaves no work for threads that a clone
  * lacks (platform.c). 0 or -errno. */

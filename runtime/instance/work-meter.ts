@@ -47,6 +47,7 @@ export class WorkMeter {
     if (activity === null) return elapsedMs;
     if (sinceMs !== this.#sinceMs) this.#cpuMs = activity.cpuMs;
     this.#sinceMs = sinceMs;
+    if (elapsedMs === 0) return 0;
     return activity.isAsleep ? elapsedMs : Math.min(elapsedMs, activity.cpuMs - this.#cpuMs);
   }
 }

@@ -16,7 +16,10 @@ export interface LanePacket {
 /** Takes packets without blocking. @throws Error with the errno's name when there is none, or it is broken. */
 export type LaneReceiver = (laneFd: number, most: number) => LanePacket;
 
-/** What a process has done so far; null when that cannot be told, as when it has ended. By its number in the host's terms. */
+/**
+ * What a process has done so far; null when that cannot be told, as when it has ended. By its number in the host's terms.
+ * Whether it sleeps is asked only when that is read.
+ */
 export type ActivityReader = (pid: number) => { readonly cpuMs: number; readonly isAsleep: boolean } | null;
 
 const library = fileURLToPath(new URL("../../native/build/libtsfn.so", import.meta.url));
@@ -35,11 +38,19 @@ export function loadLaneReceiver(): LaneReceiver {
 
 /** @throws TsfnError INTERNAL when native/ has not been built. */
 export function loadActivityReader(): ActivityReader {
-  const read = load().func("int tsfn_activity(int, _Out_ double *)");
-  const cpuMs = new Float64Array(1);
+  const native = load();
+  const cpuTime = native.func("int tsfn_cpu_time(int, _Out_ double *)");
+  const isAsleep = native.func("int tsfn_is_asleep(int)");
+  const milliseconds = new Float64Array(1);
   return (pid) => {
-    const result: number = read(pid, cpuMs);
-    return result < 0 ? null : { cpuMs: cpuMs[0] ?? 0, isAsleep: result === 1 };
+    if (cpuTime(pid, milliseconds) < 0) return null;
+    return {
+      cpuMs: milliseconds[0] ?? 0,
+      get isAsleep() {
+        // One that has ended meanwhile could not run.
+        return isAsleep(pid) !== 0;
+      },
+    };
   };
 }
 
