@@ -1,7 +1,7 @@
 /* The load driver for latencies, a process of its own: keep-alive connections to a server on this machine,
  * calls either at a constant rate, whatever the server does (open loop), or each as soon as the last is
- * answered (--rate 0). Prints one line for each call, in nanoseconds: when it was due, counted from the
- * first; how long it then waited for a free connection; how long its answer took; and whether it was a cold
+ * answered (--rate 0). Prints one line for each call, in nanoseconds: when it was due, on the monotonic
+ * clock; how long it then waited for a free connection; how long its answer took; and whether it was a cold
  * start. Who waits is part of the latency: leaving that out is the coordinated omission that makes a server
  * that stalls look fast. */
 #include <arpa/inet.h>
@@ -219,9 +219,8 @@ int main(int argc, char **argv) {
     run();
     for (size_t index = 0; index < calls.answered; index++) {
         const struct call *call = &calls.list[index];
-        printf("%lld %lld %lld %d\n", (long long)(call->due_ns - calls.list[0].due_ns),
-               (long long)(call->sent_ns - call->due_ns), (long long)(call->answered_ns - call->sent_ns),
-               call->cold);
+        printf("%lld %lld %lld %d\n", (long long)call->due_ns, (long long)(call->sent_ns - call->due_ns),
+               (long long)(call->answered_ns - call->sent_ns), call->cold);
     }
     return 0;
 }

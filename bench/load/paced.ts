@@ -5,10 +5,11 @@
 import { execFile, execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { now } from "../../runtime/trace.ts";
 import { type Counts, countsOf } from "../statistics.ts";
 
 export interface PacedCall {
-  /** Since the first call. */
+  /** On the clock of runtime/trace.ts. */
   readonly dueMs: number;
   /** From due to sent. */
   readonly waitedUs: number;
@@ -51,10 +52,15 @@ async function drive(url: string, how: readonly string[], seconds: number): Prom
     timeout: seconds * 1_000 + graceMs,
     maxBuffer: 256 << 20,
   });
-  return stdout.trim().split("\n").map(parse);
+  // Both clocks are the kernel's monotonic one; ours counts from the start of this process.
+  const originMs = Number(process.hrtime.bigint()) / 1e6 - now();
+  return stdout
+    .trim()
+    .split("\n")
+    .map((line) => parse(line, originMs));
 }
 
-function parse(line: string): PacedCall {
+function parse(line: string, originMs: number): PacedCall {
   const [dueNs = Number.NaN, waitedNs = Number.NaN, tookNs = Number.NaN, cold] = line.split(" ").map(Number);
-  return { dueMs: dueNs / 1e6, waitedUs: waitedNs / 1e3, tookUs: tookNs / 1e3, cold: cold === 1 };
+  return { dueMs: dueNs / 1e6 - originMs, waitedUs: waitedNs / 1e3, tookUs: tookNs / 1e3, cold: cold === 1 };
 }

@@ -62,11 +62,12 @@ export async function runNeighbour({ rounds, owner }: ScenarioOptions): Promise<
 }
 
 async function callsDuringBurst(tsfn: Tsfn, url: string): Promise<{ calls: PacedCall[]; durationMs: number }> {
-  const startedAtMs = now();
   const driving = driveAtRate(url, pace);
   await new Promise((resolve) => setTimeout(resolve, burstAfterMs));
-  const fromMs = now() - startedAtMs;
-  const { answeredMs, release } = await holdCalls(tsfn.port(), `/function/hold?ms=${holdMs}`, burstSize);
+  let fromMs = Number.NaN;
+  const { answeredMs, release } = await holdCalls(tsfn.port(), `/function/hold?ms=${holdMs}`, burstSize, () => {
+    fromMs = now();
+  });
   const durationMs = answeredMs.at(-1) ?? Number.NaN;
   const calls = (await driving).filter(({ dueMs }) => dueMs >= fromMs && dueMs <= fromMs + durationMs);
   // A hundred callers that hang up at once are another load.

@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import test, { type ExecutionContext } from "ava";
 import { driveAtRate, driveOneByOne, latenciesOf } from "../../bench/load/paced.ts";
 import { percentileOfCounts } from "../../bench/statistics.ts";
+import { now } from "../../runtime/trace.ts";
 
 const stallMs = 1_000;
 const perSecond = 200;
@@ -44,9 +45,12 @@ test("calls that were due while the server stalled are late by what is left of t
 
 test("a call is due when the rate says so, not when the last one is answered", async (t) => {
   const server = createServer((_incoming, outgoing) => void setTimeout(() => outgoing.end("pong"), 50));
-  const calls = await driveAtRate(await urlOf(t, server), { perSecond: 100, connections: 4, seconds: 0.5 });
+  const [url, startedAtMs] = [await urlOf(t, server), now()];
+  const calls = await driveAtRate(url, { perSecond: 100, connections: 4, seconds: 0.5 });
+  const firstMs = calls[0]?.dueMs ?? Number.NaN;
+  t.true(firstMs >= startedAtMs && firstMs <= now() - 490, "on the clock of trace.ts");
   t.deepEqual(
-    calls.map(({ dueMs }) => Math.round(dueMs)),
+    calls.map(({ dueMs }) => Math.round(dueMs - firstMs)),
     Array.from({ length: 50 }, (_, index) => index * 10),
   );
 });
