@@ -290,11 +290,22 @@ int contain_fork(const struct containment *c, const struct fork_plan *plan, stru
     return 0;
 }
 
-int contain_reset(const struct containment *c, const struct sandbox_spec *spec, const struct namespaces *ns,
-                  const struct sandbox_uids *uids, int *layer, int *old, struct failure *f) {
-    cleanup_root struct root root = ROOT_NONE;
+int contain_make_root(const struct containment *c, const struct sandbox_spec *spec,
+                      const struct sandbox_uids *uids, struct root *root, struct failure *f) {
     struct root_plan plan = plan_root(spec, uids);
-    if (root_build(&c->mounts, &plan, ROOT_PROC_KEEP, &root, f) < 0) return -1;
+    if (root_build(&c->mounts, &plan, ROOT_PROC_KEEP, root, f) == 0) return 0;
+    int saved = errno;
+    root_close(root);
+    errno = saved;
+    return -1;
+}
+
+int contain_reset(const struct containment *c, const struct sandbox_spec *spec, const struct namespaces *ns,
+                  const struct sandbox_uids *uids, struct root *made, int *layer, int *old,
+                  struct failure *f) {
+    cleanup_root struct root root = *made;
+    *made = ROOT_NONE;
+    if (root.overlay < 0 && contain_make_root(c, spec, uids, &root, f) < 0) return -1;
     if (root_swap(&c->mounts, ns->fds[NAMESPACE_MNT], &root, old, f) < 0) return -1;
     keep_layer(&root, layer);
     return 0;

@@ -109,10 +109,15 @@ struct fork_times {
 int contain_fork(const struct containment *c, const struct fork_plan *plan, struct guest_ends *guest,
                  int *status, struct fork_times *times, struct failure *f);
 
-/* Gives a sandbox a new writable layer under its running processes: *layer, instead of the one before. What
- * *old is set to must be closed, also on failure; unless somebody else still uses the old root, that frees
- * it, which takes as long as there are files in it. */
+/* Makes the root for the next contain_reset. */
+int contain_make_root(const struct containment *c, const struct sandbox_spec *spec,
+                      const struct sandbox_uids *uids, struct root *root, struct failure *f);
+/* Gives a sandbox a new writable layer under its running processes: *layer, instead of the one before. The
+ * root is *made, which is empty then; one is made if it was. What *old is set to must be closed, also on
+ * failure; unless somebody else still uses the old root, that frees it, which takes as long as there are
+ * files in it. */
 int contain_reset(const struct containment *c, const struct sandbox_spec *spec, const struct namespaces *ns,
-                  const struct sandbox_uids *uids, int *layer, int *old, struct failure *f);
+                  const struct sandbox_uids *uids, struct root *made, int *layer, int *old,
+                  struct failure *f);
 
 #endif

@@ -38,7 +38,7 @@ static void begin_reset(struct warden *w, struct sandbox *s) {
     struct sandbox_uids uids = sandbox_uids(w, s);
     uint64_t held_bytes = layer_held_bytes(s->layer);
     int old = -1, layer = s->layer;
-    int result = contain_reset(&w->containment, &s->spec, &s->ns, &uids, &s->layer, &old, &f);
+    int result = contain_reset(&w->containment, &s->spec, &s->ns, &uids, &s->next, &s->layer, &old, &f);
     s->is_reset = true;
     /* The reply first: on a machine with one cpu the closer would run before it. */
     if (result < 0)
@@ -48,6 +48,16 @@ static void begin_reset(struct warden *w, struct sandbox *s) {
     hand_over(w, s, &old);
     if (layer != s->layer) hand_over(w, s, &layer);
     if (s->remains == 0 && s->reset.request != 0) reply_reset(w, s, NULL);
+}
+
+/* Who wrote to its layer once will again, and then waits for a swap only. If this fails, the next reset makes
+ * its own root, or says why it cannot. */
+static void make_next_root(struct warden *w, struct sandbox *s) {
+    struct failure f;
+    struct sandbox_uids uids = sandbox_uids(w, s);
+    if (s->spec.kind != PROTO_KIND_INSTANCE || s->state != PROTO_STATE_RUNNING || s->next.overlay >= 0)
+        return;
+    contain_make_root(&w->containment, &s->spec, &uids, &s->next, &f);
 }
 
 void sandbox_reset(struct warden *w, struct sandbox *s, struct owed owed) {
@@ -104,6 +114,10 @@ void sandbox_remove(struct warden *w, struct sandbox *s) {
     s->state = PROTO_STATE_DESTROYING;
     s->is_vacated = true;
     hand_over(w, s, &s->layer);
+    hand_over(w, s, &s->next.overlay);
+    hand_over(w, s, &s->next.dev);
+    hand_over(w, s, &s->next.shm);
+    hand_over(w, s, &s->next.layer);
     hand_over(w, s, &s->ns.fds[NAMESPACE_MNT]);
     namespaces_close(&s->ns);
     ends_close(&s->ends);
@@ -134,8 +148,9 @@ static void go_on(struct warden *w, struct sandbox *s) {
         if (s->remains == 0) try_removal(w, s);
     } else if (s->reset.request != 0 && !s->is_reset) {
         begin_reset(w, s);
-    } else if (s->reset.request != 0 && s->remains == 0) {
-        reply_reset(w, s, NULL);
+    } else if (s->remains == 0) {
+        if (s->reset.request != 0) reply_reset(w, s, NULL);
+        make_next_root(w, s);
     }
 }
 

@@ -47,6 +47,7 @@ struct sandbox *sandboxes_add(struct sandboxes *table, const struct sandbox_spec
     s->guest = (struct guest_ends)NO_ENDS;
     s->oom.fd = s->making.talk.fd = s->status.fd = s->pause.fd = s->clone.pidfd.fd = s->channel = s->layer =
         -1;
+    s->next = ROOT_NONE;
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         s->ns.fds[i] = -1;
     return s;

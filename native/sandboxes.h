@@ -78,6 +78,8 @@ struct sandbox {
     unsigned remains;  /* how many things of it the closer still has */
     struct owed reset; /* begun, if is_reset, and answered when there are no remains; else begun then */
     bool is_reset;
+    struct root
+        next;        /* of an instance that has been reset: for the next time; ROOT_NONE when there is none */
     bool is_vacated; /* no process is left, and what held it is handed over */
 
     /* The end. */

@@ -82,7 +82,7 @@ static int watch_signals(struct warden *w, struct failure *f) {
     return loop_watch(w->loop, &w->signals, EPOLLIN, f);
 }
 
-/* Eight for each sandbox here, three for each instance in tsfnd, which inherits the limit: as many as there
+/* Twelve for each sandbox here, three for each instance in tsfnd, which inherits the limit: as many as there
  * may be. */
 static int raise_open_files(struct failure *f) {
     struct rlimit limit;

@@ -66,7 +66,10 @@ export async function runReset({ rounds, owner }: ScenarioOptions): Promise<Repo
   });
   return {
     title: `reset of the writable layer, ${rounds} rounds in turns, ${warmUpRounds} before them dropped`,
-    setup: ["one sandbox with one running process; request to the warden until its reply"],
+    setup: [
+      "one sandbox with one running process; request to the warden until its reply",
+      "the fresh layer was made ahead, when the old one was freed; that is not in the time",
+    ],
     subjects: [
       subject("after no file", none),
       subject("after 10,000", many),

@@ -9,10 +9,13 @@ export interface Capacity extends Shortage {
   readonly maxInstances: number;
 }
 
-/** tsfnd: its stream, stdout and stderr, and the connection of a caller. The warden holds as many for one. */
-const descriptorsPerInstance = 4;
-/** The warden's share of a sandbox that waits: its namespaces and events. */
-const descriptorsPerReady = 8;
+/**
+ * The warden: its mount namespace, layer and events, and a root for the next reset. tsfnd holds five: its stream, stdout, stderr
+ * and tickets, and the connection of a caller.
+ */
+const descriptorsPerInstance = 8;
+/** The warden's share of a sandbox that waits: its namespaces and the ends of the process that it will have. */
+const descriptorsPerReady = 12;
 /** Listeners, the catalog, the event loop, control groups; zygotes; idle connections and uploads. */
 const reservedDescriptors = 256;
 const reservedShare = 0.25;
