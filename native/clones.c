@@ -349,7 +349,10 @@ void sandbox_fork(struct warden *w, struct sandbox *s, struct sandbox *zygote,
 static void fork_overdue(struct warden *w, struct sandbox *s, int64_t now) {
     struct failure f;
     struct sandbox *zygote = s->clone.zygote;
+    unsigned slot = s->slot;
     status_ready(w, &s->status, 0);
+    /* With its status, a sandbox that is being destroyed may have come to its end. */
+    if (w->sandboxes.slots[slot] != s) return;
     if (s->clone.phase != CLONE_ASKED && s->clone.phase != CLONE_BORN) return;
     if (zygote != NULL && now < zygote->progress_ms + MOST_FORK_MS) {
         s->clone.deadline_ms = zygote->progress_ms + MOST_FORK_MS;
