@@ -78,8 +78,9 @@ export function standBy(parts: CloneParts): StandBy {
   }
 
   function ready(loaded: Handler, env: Init["env"], loadMs: number): void {
-    session.serve({ writer, handler: loaded, env });
+    // First, because what came early is looked at then, and may be answered at once.
     writer.send(toDaemon.ready, 0, encode({ handler: loaded.shape, loadMs, unforkable: [] }));
+    session.serve({ writer, handler: loaded, env });
   }
 
   function fail(thrown: unknown): void {

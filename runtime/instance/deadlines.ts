@@ -38,6 +38,12 @@ export class Deadlines {
     this.#timer ??= this.#later(timeoutMs);
   }
 
+  /** It began only then. Not when it has passed already. */
+  postpone(exchange: Exchange, atMs: number): void {
+    const deadline = this.#deadlines.get(exchange);
+    if (deadline?.isPast === false) deadline.atMs = atMs + this.#parts.timeoutMs;
+  }
+
   remove(exchange: Exchange): void {
     this.#deadlines.delete(exchange);
   }

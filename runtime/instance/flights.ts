@@ -98,8 +98,16 @@ export class Flights {
 
   /** It was handed over, so its end has to be told, though it never began. */
   refuse({ requestId }: Invocation, { cold }: Arrival, error: TsfnError): Promise<never> {
-    this.#parts.over({ requestId, cold, durationMs: 0, tookMs: 0, outcome: error.code });
+    // Not now: who hands over the next one because of this report would come back here.
+    queueMicrotask(() => this.#parts.over({ requestId, cold, durationMs: 0, tookMs: 0, outcome: error.code }));
     return Promise.reject(error);
+  }
+
+  /** It was handed over, but not to the guest: it is somebody else's from now on. */
+  giveBack(invocation: Invocation): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    this.#parts.returned([{ invocation, resolve, reject }]);
+    return promise;
   }
 
   /** Whether its process is not there yet that reads them. */
@@ -116,7 +124,10 @@ export class Flights {
   begin(atMs: number): void {
     this.#areHeld = false;
     this.#progressAtMs = Math.max(this.#progressAtMs, atMs);
-    for (const exchange of this.#exchanges.values()) exchange.begin(Math.max(exchange.beganAtMs, atMs));
+    for (const exchange of this.#exchanges.values()) {
+      exchange.begin(Math.max(exchange.beganAtMs, atMs));
+      this.#deadlines.postpone(exchange, exchange.beganAtMs);
+    }
   }
 
   /** Its process never began with any: all are somebody else's from now on. */

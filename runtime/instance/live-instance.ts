@@ -14,14 +14,9 @@ import { GuestPeer } from "./guest-peer.ts";
 import type { Arrival, Instance, InstanceObserver, InstanceState, InvocationReport } from "./instance.ts";
 import { InstanceLog } from "./instance-log.ts";
 import { LayerCleaner } from "./layer-cleaner.ts";
-import { ProcessEnd } from "./process-end.ts";
+import { exitGraceMs, ProcessEnd, retireGraceMs } from "./process-end.ts";
 import { ProcessOutput } from "./process-output.ts";
 import { Readiness } from "./readiness.ts";
-
-/** How long a retiring process may take to exit by itself. */
-const retireGraceMs = 500;
-/** Between the end of the stream and the end of the process, when both end together. */
-const exitGraceMs = 100;
 
 export interface LiveParts {
   readonly version: FunctionVersion;
@@ -125,6 +120,8 @@ export class LiveInstance implements Instance {
     this.#peer.begin(init ?? this.id);
     this.#peer.listen();
     const ready = await this.#readiness.within(timeoutMs);
+    // It may have been ended for what it sent right after its word, which is of no use then.
+    if (this.#state !== "starting") throw this.#error("STARTUP_FAILED", `${this.#what} ended as soon as it was ready`);
     this.#state = "ready";
     this.#known = true;
     return ready;
@@ -154,8 +151,11 @@ export class LiveInstance implements Instance {
   }
 
   invoke(invocation: Invocation, arrival: Arrival): Promise<Answer> {
-    // Others have room while the last one of before is cleaned up after.
-    return this.layer.running?.then(() => this.#invoke(invocation, arrival)) ?? this.#invoke(invocation, arrival);
+    const { running } = this.layer;
+    if (running === null) return this.#invoke(invocation, arrival);
+    // Others have room while the last one of before is cleaned up after; their instance may retire or end meanwhile.
+    const isTooLate = () => this.#endedBy === null && this.#state !== "ready";
+    return running.then(() => (isTooLate() ? this.#flights.giveBack(invocation) : this.#invoke(invocation, arrival)));
   }
 
   retire(): Promise<void> {

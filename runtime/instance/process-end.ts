@@ -3,6 +3,11 @@
 import type { ExitReport, SandboxProcess } from "../sandbox/index.ts";
 import type { ProcessOutput } from "./process-output.ts";
 
+/** How long a retiring process may take to exit by itself. */
+export const retireGraceMs = 500;
+/** Between the end of the stream and the end of the process, when both end together. */
+export const exitGraceMs = 100;
+
 export class ProcessEnd {
   readonly #process: SandboxProcess;
   readonly #output: ProcessOutput;

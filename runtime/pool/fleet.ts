@@ -140,7 +140,7 @@ export class Fleet {
   #settled(slot: Slot, report: InvocationReport): void {
     slot.inFlight -= 1;
     slot.progressAtMs = this.#freedAtMs = now();
-    this.#crashLoop.succeeded();
+    if (!isLive(slot) || slot.instance.isComplete) this.#crashLoop.succeeded();
     this.#estimates = afterInvocation(this.#estimates, report);
     const { outcome, cold, durationMs } = report;
     const { function: name, number } = this.#parts.version;

@@ -138,8 +138,16 @@ export class Pool {
   /** They go on as if they had never left the line. */
   #takeBack(returned: readonly Returned[]): void {
     const refusal = this.#killing;
-    if (refusal === null) this.#line.rejoin(returned);
-    else for (const { reject } of returned) reject(refusal);
+    if (refusal === null) {
+      this.#line.rejoin(returned);
+      const cause = this.#fleet.hopelessCause();
+      if (cause !== null) this.#line.rejectAll(this.#startupFailed(cause));
+      return;
+    }
+    for (const { invocation, reject } of returned) {
+      this.#reportRefusal(invocation, refusal);
+      reject(refusal);
+    }
   }
 
   #dispatch(): void {

@@ -138,8 +138,13 @@ class Connection implements WardenClient {
       throw new Error(`the warden answered request ${message.request} (verb ${message.verb}), which was not asked`);
     }
     this.#pending.delete(message.request);
-    if (message.status !== 0) pending.reject(failureOf(message.body));
-    else this.#complete(message, pending);
+    try {
+      if (message.status !== 0) pending.reject(failureOf(message.body));
+      else this.#complete(message, pending);
+    } catch (cause) {
+      pending.reject(lostError(cause));
+      throw cause;
+    }
   }
 
   #onEvent({ verb, body }: Message): void {

@@ -2,6 +2,7 @@
 
 import test from "ava";
 import { TsfnError } from "../../runtime/errors.ts";
+import { toDaemon } from "../../runtime/wire/index.ts";
 import { bodyOf, startFunction, textOf, until } from "../support/live-function.ts";
 
 const handler = (body: string) => `export default { async fetch(request, env, ctx) { ${body} } };`;
@@ -193,3 +194,25 @@ test("a function that replaces globals harms only itself", async (t) => {
   );
   t.is(await textOf(await call({ body: bodyOf("still here") })), "still here");
 });
+
+for (const end of ["retire", "kill"] as const) {
+  test(`one that waits for the layer when its instance is to ${end} has not begun: ${end === "retire" ? "it is given back" : "it fails"}`, async (t) => {
+    const source = `import { writeSync } from "node:fs";
+      // That its layer was written to: a frame of the kind that says so.
+      const dirty = Buffer.from([5, 0, 0, 0, ${toDaemon.dirty}, 0, 0, 0, 0]);
+      export default { fetch() { writeSync(3, dirty); return new Response("written"); } };`;
+    const live = await startFunction(t, source, { concurrency: 2 });
+    const gate = Promise.withResolvers<void>();
+    Object.assign(live.instance.sandbox, { resetLayer: () => gate.promise });
+    t.is(await textOf(await live.call()), "written");
+    await until(() => live.instance.layer.swappingSinceMs !== null);
+    const late = live.call();
+    late.catch(() => {});
+    const gone = live.instance[end]();
+    gate.resolve();
+    if (end === "kill") await t.throwsAsync(late, { code: "FUNCTION_CRASHED" });
+    await gone;
+    t.is(live.events.filter((event) => event === "returned").length, end === "retire" ? 1 : 0);
+    t.is(live.reports.length, end === "retire" ? 1 : 2, "each that the instance kept is told of");
+  });
+}

@@ -4,7 +4,7 @@
 import test from "ava";
 import type { TsfnError } from "../../runtime/errors.ts";
 import { encode, encodeResponseHead, limits, toDaemon } from "../../runtime/wire/index.ts";
-import { startFunction, textOf, until } from "../support/live-function.ts";
+import { attemptStart, startFunction, textOf, until } from "../support/live-function.ts";
 
 /** Writes the frames that the request's headers hold, in base64, straight to the stream; then waits for the end. */
 const source = `
@@ -141,4 +141,15 @@ test("a flood of output frames without a newline or an end is cut into lines of 
     live.lines.map(({ msg }) => msg.length),
     [65_536, 65_536, 65_536, 3_392],
   );
+});
+
+test("a word that it is ready and, in the same breath, one that no guest may say: it never takes an invocation", async (t) => {
+  const words = [frame(toDaemon.ready, 0, encode({ handler: "fetch", loadMs: 1, unforkable: [] })), frame(200, 1)];
+  const bytes = Buffer.concat(words.map((word) => Buffer.from(word, "base64"))).toString("base64");
+  const hostile = `import { writeSync } from "node:fs";
+    writeSync(3, Buffer.from("${bytes}", "base64"));
+    await new Promise((resolve) => setTimeout(resolve, 60_000));`;
+  const told = { lines: [], reports: [], events: [] };
+  await t.throwsAsync(attemptStart(t, hostile, {}, 30_000, told), { code: "STARTUP_FAILED" });
+  t.deepEqual(told.events, []);
 });

@@ -3,6 +3,7 @@
 
 import { Readable } from "node:stream";
 import test from "ava";
+import { TsfnError } from "../../runtime/errors.ts";
 import type { Sandbox, SandboxSpec } from "../../runtime/sandbox/index.ts";
 import { openTestRuntime } from "../support/test-runtime.ts";
 import { until } from "../support/until.ts";
@@ -159,6 +160,23 @@ test("a clone's clocks begin with it, and onFork's hooks have run before its fir
   const { calls, age, lag } = JSON.parse(await text("hooked"));
   t.deepEqual(calls, ["first", "second"]);
   t.true(Math.abs(age - lag) < 50, `${age} ms by one clock, ${lag} ms by the other`);
+});
+
+test("a caller that leaves with its large body while the clone's hooks run ends nothing but its call", async (t) => {
+  const { deploy, text, runtime } = await open(t);
+  const hook = `globalThis[Symbol.for("tsfn.onFork")](() => new Promise((resolve) => setTimeout(resolve, 300)));`;
+  await deploy("slow", `${hook} ${handler("return new Response(String(process.pid) + performance.timeOrigin)")}`);
+  await runtime.restart("slow", { zygote: false });
+  const leaving = new AbortController();
+  const body = Readable.from([Buffer.alloc(400_000)], { objectMode: false });
+  const left = text("slow", { method: "POST", body, signal: leaving.signal });
+  await until("its body is on its way", () => body.readableEnded || body.readableDidRead);
+  leaving.abort(new TsfnError("CLIENT_CLOSED", "it left"));
+  await t.throwsAsync(left, { code: "CLIENT_CLOSED" });
+  const { length } = await text("slow");
+  t.true(length > 0);
+  const log = runtime.logs("slow", { tail: 100, follow: false, signal: new AbortController().signal });
+  for await (const { msg } of log) t.notRegex(msg, /broke the protocol/);
 });
 
 test("a clone has its own id in the environment, and what the module put there while loading", async (t) => {
