@@ -6,12 +6,13 @@ import type { Logger } from "pino";
 import type { Settings } from "../runtime/config.ts";
 import { type ErrorCode, TsfnError } from "../runtime/errors.ts";
 import { now, openRuntime, type Runtime, type RuntimeObserver } from "../runtime/index.ts";
+import { connectionsFor, openFilesLimit } from "../runtime/pool/index.ts";
 import type { SandboxFactory } from "../runtime/sandbox/index.ts";
 import { openAdminListener } from "./admin-listener.ts";
 import { openAdminSocket } from "./admin-socket.ts";
 import { Exchanges } from "./exchanges.ts";
 import { createMetrics } from "./metrics.ts";
-import { type Listener, openPublicListener } from "./server.ts";
+import { defaultLimits, type Listener, openPublicListener } from "./server.ts";
 import { type CallTracing, openTracing } from "./tracing.ts";
 
 export interface DaemonParts {
@@ -57,7 +58,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const ending = new Ending({ runtime, tracing, exchanges, listeners, closing, log, graceMs: settings.graceMs });
   try {
     const shared = { runtime, exchanges, calls: metrics, metrics, tracing, log };
-    const front = await openPublicListener(settings.listen, shared);
+    const maxConnections = Math.min(defaultLimits.maxConnections, connectionsFor(await openFilesLimit()));
+    const front = await openPublicListener(settings.listen, shared, { ...defaultLimits, maxConnections });
     listeners.push(front);
     const { url } = front;
     const tcp: { url: string | null } = { url: null };

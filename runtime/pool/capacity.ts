@@ -40,6 +40,11 @@ export function capacityOf(
   };
 }
 
+/** How many callers may be connected: what instances need is left to them, however many strangers come. */
+export function connectionsFor(openFiles: number): number {
+  return Math.max(16, Math.floor(openFiles * reservedShare) - reservedDescriptors / 2);
+}
+
 /** This process's limit, which is the warden's too: neither may raise it. */
 export async function openFilesLimit(): Promise<number> {
   const text = await readFile("/proc/self/limits", "utf8");

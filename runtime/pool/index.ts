@@ -1,5 +1,5 @@
 export { Budget, type BudgetLimits } from "./budget.ts";
-export { capacityOf, openFilesLimit } from "./capacity.ts";
+export { capacityOf, connectionsFor, openFilesLimit } from "./capacity.ts";
 export type { StartInstance } from "./launch.ts";
 export { Pool, type PoolCounts, type PoolParts } from "./pool.ts";
 export { Pools } from "./pools.ts";

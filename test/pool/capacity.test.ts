@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
 import { TsfnError } from "../../runtime/errors.ts";
-import { capacityOf, openFilesLimit } from "../../runtime/pool/index.ts";
+import { capacityOf, connectionsFor, openFilesLimit } from "../../runtime/pool/index.ts";
 import { root } from "../architecture/tree.ts";
 import { heldBody, openTestRuntime } from "../support/test-runtime.ts";
 
@@ -25,6 +25,15 @@ test("the operator's limit counts as long as there are descriptors for it", (t) 
   t.regex(few.bound, /1024 open files/);
   t.regex(few.hint, /LimitNOFILE/);
   t.is(capacityOf(settings, 64).maxInstances, 1, "one is tried whatever the limit");
+});
+
+test("callers' connections leave descriptors to instances, whatever the limit", (t) => {
+  for (const openFiles of [512, 1_024, 4_096, 20_000, 1_048_576]) {
+    const { maxInstances } = capacityOf({ maxInstances: 1e6, sandboxesReady: 8 }, openFiles);
+    // tsfnd holds five for each.
+    t.true(connectionsFor(openFiles) + 5 * maxInstances < openFiles, `${openFiles} open files`);
+  }
+  t.true(connectionsFor(1_048_576) >= 10_000);
 });
 
 test("the limit of open files is the one this process has", async (t) => {
