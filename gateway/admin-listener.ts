@@ -9,9 +9,9 @@ import { type AdminServerParts, type Guard, serveAdmin } from "./admin-server.ts
 import { awsErrorResponse, isAwsPath, wrongAccessKey } from "./aws/index.ts";
 import {
   createStrictServer,
-  defaultLimits,
   endBrokenConnections,
   type Listener,
+  type ListenerLimits,
   listenerOf,
   listenOn,
 } from "./server.ts";
@@ -22,8 +22,9 @@ export async function openAdminListener(
   address: Address,
   tokenSha256: string,
   parts: AdminServerParts,
+  limits: ListenerLimits,
 ): Promise<Listener> {
-  const server = createStrictServer(defaultLimits);
+  const server = createStrictServer(limits);
   serveAdmin(server, parts, guardOf(Buffer.from(tokenSha256, "hex")));
   endBrokenConnections(server, parts.exchanges);
   return listenerOf(server, await listenOn(server, address, "--admin-listen"));

@@ -6,15 +6,19 @@ import type { Server } from "node:http";
 import { connect } from "node:net";
 import { isErrno, TsfnError } from "../runtime/errors.ts";
 import { type AdminServerParts, serveAdmin } from "./admin-server.ts";
-import { createStrictServer, defaultLimits, type Listener, listenerOf } from "./server.ts";
+import { createStrictServer, type Listener, type ListenerLimits, listenerOf } from "./server.ts";
 
 /** Read and write for the owner and the group, nothing for others. */
 const socketMode = 0o660;
 
 /** @throws TsfnError SERVER_RUNNING, LISTEN_FAILED */
-export async function openAdminSocket(path: string, parts: AdminServerParts): Promise<Listener> {
+export async function openAdminSocket(
+  path: string,
+  parts: AdminServerParts,
+  limits: ListenerLimits,
+): Promise<Listener> {
   await removeStale(path);
-  const server = createStrictServer(defaultLimits);
+  const server = createStrictServer(limits);
   serveAdmin(server, parts);
   await listen(server, path);
   return listenerOf(server, `unix:${path}`);

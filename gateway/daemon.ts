@@ -12,7 +12,7 @@ import { openAdminListener } from "./admin-listener.ts";
 import { openAdminSocket } from "./admin-socket.ts";
 import { Exchanges } from "./exchanges.ts";
 import { createMetrics } from "./metrics.ts";
-import { defaultLimits, type Listener, openPublicListener } from "./server.ts";
+import { defaultLimits, type Listener, type ListenerLimits, openPublicListener } from "./server.ts";
 import { type CallTracing, openTracing } from "./tracing.ts";
 
 export interface DaemonParts {
@@ -58,8 +58,8 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
   const ending = new Ending({ runtime, tracing, exchanges, listeners, closing, log, graceMs: settings.graceMs });
   try {
     const shared = { runtime, exchanges, calls: metrics, metrics, tracing, log };
-    const maxConnections = Math.min(defaultLimits.maxConnections, connectionsFor(await openFilesLimit()));
-    const front = await openPublicListener(settings.listen, shared, { ...defaultLimits, maxConnections });
+    const { callers, operators } = connectionsFor(await openFilesLimit());
+    const front = await openPublicListener(settings.listen, shared, limitsFor(callers));
     listeners.push(front);
     const { url } = front;
     const tcp: { url: string | null } = { url: null };
@@ -73,9 +73,14 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
       uptimeS: Math.round((now() - startedAtMs) / 1_000),
     });
     const admin = { ...shared, url, info, closing: closing.signal, shutdown: () => ending.drain() };
-    listeners.push(await openAdminSocket(settings.adminSocket, admin));
+    listeners.push(await openAdminSocket(settings.adminSocket, admin, limitsFor(operators)));
     if (settings.adminListen !== null && settings.adminTokenSha256 !== null) {
-      const remote = await openAdminListener(settings.adminListen, settings.adminTokenSha256, admin);
+      const remote = await openAdminListener(
+        settings.adminListen,
+        settings.adminTokenSha256,
+        admin,
+        limitsFor(operators),
+      );
       listeners.push(remote);
       tcp.url = remote.url;
     }
@@ -89,6 +94,10 @@ export async function startDaemon(parts: DaemonParts): Promise<Daemon> {
     await runtime.close();
     throw thrown;
   }
+}
+
+function limitsFor(connections: number): ListenerLimits {
+  return { ...defaultLimits, maxConnections: Math.min(defaultLimits.maxConnections, connections) };
 }
 
 interface EndingParts {

@@ -21,7 +21,6 @@ export class ProcessOutput {
   readonly lastWords = new LastWords();
   readonly #streams: readonly PrintedStream[];
   readonly #read: readonly Promise<void>[];
-
   #hasPrinted: boolean;
 
   /** `whose` tells to which request a line belongs that comes now. @param isProgram it can print in no other way */

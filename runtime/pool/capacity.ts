@@ -19,6 +19,8 @@ const descriptorsPerReady = 12;
 /** Listeners, the catalog, the event loop, control groups; zygotes; idle connections and uploads. */
 const reservedDescriptors = 256;
 const reservedShare = 0.25;
+/** Connections to a listener, however low the limit. */
+const fewest = 16;
 
 export function capacityOf(
   settings: { readonly maxInstances: number; readonly sandboxesReady: number },
@@ -40,9 +42,10 @@ export function capacityOf(
   };
 }
 
-/** How many callers may be connected: what instances need is left to them, however many strangers come. */
-export function connectionsFor(openFiles: number): number {
-  return Math.max(16, Math.floor(openFiles * reservedShare) - reservedDescriptors / 2);
+/** How many may be connected to the public listener, and to each of the admin API: whoever comes, instances get what they need. */
+export function connectionsFor(openFiles: number): { readonly callers: number; readonly operators: number } {
+  const callers = Math.max(fewest, Math.floor(openFiles * reservedShare) - reservedDescriptors / 2);
+  return { callers, operators: Math.max(fewest, Math.floor(callers / 4)) };
 }
 
 /** This process's limit, which is the warden's too: neither may raise it. */

@@ -33,7 +33,7 @@ export class ProcessSocket extends Socket {
     this.pause();
   }
 
-  /** Hands over what has arrived by now, one piece at most; its end or its error is the event loop's to find. */
+  /** Hands over what has arrived by now, one piece at most; its end is the event loop's to find. */
   readNow(): void {
     if (this.destroyed || this.readableEnded) return;
     try {
