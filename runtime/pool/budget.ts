@@ -97,11 +97,18 @@ export class Budget {
     if (this.#held - this.#leaving > this.#limits.maxInstances) this.#evict();
   }
 
-  /** The start ended, well or not. */
+  /** The start is over, and went well. */
   started(member: BudgetMember): void {
     this.#account(member).starting -= 1;
     this.#starting -= 1;
     this.#grant();
+  }
+
+  /** The start is over, and nothing came of it. */
+  failed(member: BudgetMember): void {
+    this.leaving(member);
+    this.started(member);
+    this.gone(member);
   }
 
   /** An instance takes no more invocations and will be gone. */

@@ -8,9 +8,9 @@ import type { Budget, BudgetMember } from "./budget.ts";
 import { CrashLoop, endedUnasked } from "./crash-loop.ts";
 import type { Demand } from "./demand.ts";
 import { afterInvocation, afterStart, type Estimates, forScaling } from "./estimates.ts";
-import { type SlotsView, usableIn, viewOf } from "./fleet-view.ts";
+import { countUsable, StartsOutlook, viewOf } from "./fleet-view.ts";
 import { type LaunchParts, launch, type SlotOwner, slotFor } from "./launch.ts";
-import { maxBackoffMs, mayWantStarts, retireCount, spareInstances, startsWanted, usableOf } from "./policy.ts";
+import { maxBackoffMs, mayWantStarts, retireCount, spareInstances, startsWanted } from "./policy.ts";
 import { FreeSlots, hasRoomAhead, isLive, type LiveSlot, type Slot } from "./slot.ts";
 import { Timers } from "./timers.ts";
 
@@ -27,12 +27,16 @@ export class Fleet {
   readonly #free = new FreeSlots();
   readonly #crashLoop = new CrashLoop();
   readonly #launches = new Set<Promise<TsfnError | null>>();
+  readonly #outlook = new StartsOutlook();
   readonly #timers = new Timers<"expire" | "reconsider">();
   readonly #emptied = Promise.withResolvers<void>();
   readonly #isSingleUse: boolean;
   readonly #member: BudgetMember = {
     startsWanted: () => this.#startsWanted(),
-    start: () => void this.#launch(),
+    start: () => {
+      this.#outlook.started();
+      void this.#launch();
+    },
     spareSinceMs: () => this.#spare()?.progressAtMs ?? null,
     retireSpare: () => this.#retire(this.#spare()),
   };
@@ -79,8 +83,8 @@ export class Fleet {
     if (slot.inFlight === 0) slot.progressAtMs = atMs;
     slot.used = true;
     slot.inFlight += 1;
-    const capacity = this.#isSingleUse ? 1 : this.#parts.version.manifest.concurrency;
-    if (slot.inFlight >= capacity) this.#free.remove(slot);
+    const { concurrency } = this.#parts.version.manifest;
+    if (slot.inFlight >= (this.#isSingleUse ? 1 : concurrency)) this.#free.remove(slot);
     this.#usedAtMs = atMs;
     this.#latest = slot;
     // Its successor, once this invocation is on its way.
@@ -89,7 +93,7 @@ export class Fleet {
 
   /** Why nobody should wait for an instance now; null when waiting is worth it. */
   hopelessCause(): TsfnError | null {
-    return usableIn(this.#slots, this.#isSingleUse).length === 0 ? this.#crashLoop.hopelessCause(now()) : null;
+    return countUsable(this.#slots, this.#isSingleUse) === 0 ? this.#crashLoop.hopelessCause(now()) : null;
   }
 
   backoffMs(): number {
@@ -142,9 +146,6 @@ export class Fleet {
     slot.progressAtMs = this.#freedAtMs = now();
     if (!isLive(slot) || slot.instance.isComplete) this.#crashLoop.succeeded();
     this.#estimates = afterInvocation(this.#estimates, report);
-    const { outcome, cold, durationMs } = report;
-    const { function: name, number } = this.#parts.version;
-    this.#parts.events.invocationEnded({ function: name, version: number, outcome, cold, durationMs });
     if (slot.phase !== "ready" || !isLive(slot)) return;
     if (this.#isSingleUse || this.#parts.budget.mustYield(this.#member)) this.#retire(slot);
     else if (slot.inFlight === 0 && slot.usage.isOverdue) void slot.usage.read().then(() => this.#rest(slot));
@@ -180,15 +181,12 @@ export class Fleet {
   }
 
   /** Resolves when its start is over: it takes invocations before. */
-  #ready(slot: LiveSlot): Promise<null> {
+  async #ready(slot: LiveSlot): Promise<null> {
     slot.phase = "ready";
     slot.readyAtMs = slot.progressAtMs = now();
     for (const tell of slot.early.splice(0)) tell();
     this.#rest(slot);
-    return slot.startOver.then(() => this.#startOver(slot));
-  }
-
-  #startOver(slot: LiveSlot): null {
+    await slot.startOver;
     if (slot.instance.isComplete) this.#estimates = afterStart(this.#estimates, now() - slot.startedAtMs);
     this.#parts.budget.started(this.#member);
     this.reconsider();
@@ -198,10 +196,7 @@ export class Fleet {
   #startFailed(slot: Slot, failure: TsfnError): TsfnError {
     this.#slots.delete(slot);
     this.#crashed(slot, failure);
-    const { budget } = this.#parts;
-    budget.leaving(this.#member);
-    budget.started(this.#member);
-    budget.gone(this.#member);
+    this.#parts.budget.failed(this.#member);
     this.reconsider();
     return failure;
   }
@@ -245,17 +240,22 @@ export class Fleet {
   #startsWanted(): number {
     if (this.#phase === "closed" || this.backoffMs() > 0) return 0;
     const { concurrency, scaling } = this.#parts.version.manifest;
-    const held = this.#slots.size;
-    const known = { waiting: this.#demand.waiting(), held, singleUse: this.#isSingleUse, max: scaling.max };
+    const waiting = this.#demand.waiting();
+    const known = { waiting, held: this.#slots.size, singleUse: this.#isSingleUse, max: scaling.max };
     if (!mayWantStarts({ ...known, min: scaling.min })) return 0;
-    return startsWanted({
-      ...known,
-      ...this.#view(),
-      ...forScaling(this.#estimates),
-      freedMs: now() - this.#freedAtMs,
-      concurrency,
-      spare: this.#spareWanted(),
-    });
+    const wanted = this.#outlook.wanted(this.#freedAtMs, () =>
+      startsWanted({
+        ...known,
+        ...viewOf(this.#slots, this.#isSingleUse, now()),
+        ...forScaling(this.#estimates),
+        min: this.#min,
+        freedMs: now() - this.#freedAtMs,
+        concurrency,
+        spare: this.#spareWanted(),
+      }),
+    );
+    // Callers may have left since it was looked.
+    return this.#isSingleUse ? wanted : Math.min(wanted, waiting + scaling.min);
   }
 
   /** Nobody else has to give up an instance for one that is made ahead. */
@@ -265,22 +265,21 @@ export class Fleet {
     return isInUse && !this.#parts.budget.isFull ? spareInstances : 0;
   }
 
-  #view(): SlotsView & { readonly min: number } {
-    const min = this.#phase === "open" ? this.#parts.version.manifest.scaling.min : 0;
-    return { ...viewOf(usableIn(this.#slots, this.#isSingleUse), now()), min };
+  get #min(): number {
+    return this.#phase === "open" ? this.#parts.version.manifest.scaling.min : 0;
   }
 
   /** The longest idle instance, if the fleet can do without it. */
   #spare(): LiveSlot | undefined {
-    const view = this.#view();
-    return usableOf(view) > view.min ? this.#free.idle()[0] : undefined;
+    return countUsable(this.#slots, this.#isSingleUse) > this.#min ? this.#free.idle()[0] : undefined;
   }
 
   #retireExpired(): void {
     const { idleTimeoutMs } = this.#parts.version.manifest.scaling;
     const idle = this.#free.idle();
     const idleMs = idle.map((slot) => now() - slot.progressAtMs);
-    const count = retireCount(idleMs, { ...this.#view(), idleTimeoutMs });
+    const usable = countUsable(this.#slots, this.#isSingleUse);
+    const count = retireCount(idleMs, { usable, min: this.#min, idleTimeoutMs });
     for (const slot of idle.slice(0, count)) this.#retire(slot);
     if (this.#spare() === undefined) return;
     this.#timers.later("expire", Math.max(1, idleTimeoutMs - (idleMs[count] ?? 0)), () => this.#retireExpired());

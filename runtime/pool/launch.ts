@@ -1,7 +1,7 @@
 // One instance's way from start to gone: starts it, writes the platform's log records about it, and passes on what it
 // tells. What to do about it is fleet.ts's business.
 
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { FunctionVersion } from "../catalog/index.ts";
 import { asTsfnError } from "../errors.ts";
 import type {
@@ -55,13 +55,14 @@ export interface SlotOwner {
 
 /** An id that is unique in the server and says whose it is; a sandbox's id has 64 characters at most. */
 export function slotFor(version: FunctionVersion): Slot {
-  const id = `${version.function.slice(0, 40)}-${version.number}-${randomBytes(4).toString("hex")}`;
+  const id = `${version.function.slice(0, 40)}-${version.number}-${randomUUID().slice(0, 8)}`;
   return newSlot(id, now());
 }
 
 /** @throws TsfnError LOAD_FAILED, STARTUP_FAILED, FUNCTION_OOM, SANDBOX_FAILED */
 export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): Promise<LiveSlot> {
-  const subject = { function: parts.version.function, version: parts.version.number, instance: slot.id };
+  const { function: name, number } = parts.version;
+  const subject = { function: name, version: number, instance: slot.id };
   const platform = (msg: string, level: LogLevel, data: LogLine["data"]) =>
     parts.log({ ...subject, stream: "platform", level, msg, ...(data && { data }) });
   // The instance may speak before whoever awaits its start has heard of it.
@@ -70,7 +71,9 @@ export async function launch(parts: LaunchParts, slot: Slot, owner: SlotOwner): 
     log: parts.log,
     settled: (_instance, report) =>
       tell(() => {
+        const { outcome, cold, durationMs } = report;
         slot.usage?.settled(report);
+        parts.events.invocationEnded({ function: name, version: number, outcome, cold, durationMs });
         owner.settled(slot, report);
       }),
     returned: (_instance, returned) => owner.returned(slot, returned),

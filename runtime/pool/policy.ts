@@ -34,10 +34,10 @@ export interface PoolView {
  * that drains in a millisecond, and a line behind slow invocations does not wait for them.
  */
 export function startsWanted(view: PoolView): number {
-  const usable = usableOf(view);
-  const forMin = view.min - usable;
-  const forLine = startsForLine(view) - view.starting;
-  return Math.max(0, Math.min(Math.max(forMin, forLine), view.max - view.held));
+  const { starting, busyMs, resettingMs, min, max, held } = view;
+  const forMin = min - (starting + busyMs.length + resettingMs.length);
+  const forLine = startsForLine(view) - starting;
+  return Math.max(0, Math.min(Math.max(forMin, forLine), max - held));
 }
 
 /** Whether that can be more than none, by what is known without a look at every instance. */
@@ -64,20 +64,10 @@ export function mostAhead(tookMs: number): number {
 /** How many idle instances have outlived their use, given how long each has been idle. */
 export function retireCount(
   idleMs: readonly number[],
-  view: Pick<PoolView, "starting" | "busyMs" | "resettingMs" | "min"> & { readonly idleTimeoutMs: number },
+  fleet: { readonly usable: number; readonly min: number; readonly idleTimeoutMs: number },
 ): number {
-  const expired = idleMs.filter((ms) => ms >= view.idleTimeoutMs).length;
-  const spare = usableOf(view) - view.min;
-  return Math.max(0, Math.min(expired, spare));
-}
-
-/** Instances that serve, or will serve, those waiting. */
-export function usableOf({
-  starting,
-  busyMs,
-  resettingMs,
-}: Pick<PoolView, "starting" | "busyMs" | "resettingMs">): number {
-  return starting + busyMs.length + resettingMs.length;
+  const expired = idleMs.filter((ms) => ms >= fleet.idleTimeoutMs).length;
+  return Math.max(0, Math.min(expired, fleet.usable - fleet.min));
 }
 
 /** How long the swap of a writable layer usually takes: not worth a start, unless it has lasted as long as one. */

@@ -170,7 +170,7 @@ test("more waiting never asks for fewer starts", (t) => {
 });
 
 test("only instances idle past the timeout are retired, and never below min", (t) => {
-  const view = { starting: 0, busyMs: [0, 0, 12], resettingMs: [1], min: 2, idleTimeoutMs: 1_000 };
+  const view = { usable: 4, min: 2, idleTimeoutMs: 1_000 };
   t.is(retireCount([5_000, 2_000, 10], view), 2);
   t.is(retireCount([5_000, 2_000, 1_500], view), 2);
   t.is(retireCount([5_000, 20, 10], view), 1);
