@@ -6,6 +6,8 @@ export interface DurationsOptions {
   readonly help: string;
   /** Upper bounds in seconds, ascending. */
   readonly buckets: readonly number[];
+  /** Besides `function`; its values hold no line break. */
+  readonly secondLabel?: string;
 }
 
 interface Series {
@@ -14,7 +16,6 @@ interface Series {
   sumS: number;
 }
 
-/** With one label, `function`. */
 export class Durations {
   readonly #options: DurationsOptions;
   readonly #series = new Map<string, Series>();
@@ -23,8 +24,9 @@ export class Durations {
     this.#options = options;
   }
 
-  observe(functionName: string, seconds: number): void {
-    const series = this.#series.get(functionName) ?? this.#open(functionName);
+  observe(functionName: string, seconds: number, second?: string): void {
+    const key = second === undefined ? functionName : `${functionName}\n${second}`;
+    const series = this.#series.get(key) ?? this.#open(key);
     const { buckets } = this.#options;
     let at = 0;
     while (at < buckets.length && seconds > (buckets[at] ?? 0)) at += 1;
@@ -43,21 +45,22 @@ export class Durations {
     };
   }
 
-  #open(functionName: string): Series {
+  #open(key: string): Series {
     const series = { counts: this.#options.buckets.map(() => 0), sumS: 0 };
     series.counts.push(0);
-    this.#series.set(functionName, series);
+    this.#series.set(key, series);
     return series;
   }
 
-  #values(functionName: string, { counts, sumS }: Series): object[] {
-    const { name, buckets } = this.#options;
+  #values(key: string, { counts, sumS }: Series): object[] {
+    const { name, buckets, secondLabel } = this.#options;
+    const [functionName, second] = key.split("\n");
+    const labels = { function: functionName, ...(secondLabel !== undefined && { [secondLabel]: second }) };
     let count = 0;
     const bounds = [...buckets, "+Inf"].map((le, at) => {
       count += counts[at] ?? 0;
-      return { value: count, labels: { le, function: functionName }, metricName: `${name}_bucket` };
+      return { value: count, labels: { le, ...labels }, metricName: `${name}_bucket` };
     });
-    const labels = { function: functionName };
     return [
       ...bounds,
       { value: sumS, labels, metricName: `${name}_sum` },

@@ -1,7 +1,7 @@
 // The server's Prometheus metrics: names of docs/operations.md, fed by the gateway's calls and the runtime's observer.
 // Labels are names of functions that are or were deployed, never what a stranger typed.
 
-import { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
+import { Counter, Gauge, Registry } from "@prometheus-io/client";
 import type { InstanceDescription, InstanceEnd, PoolSnapshot, Runtime, RuntimeObserver } from "../runtime/index.ts";
 import { Durations } from "./durations.ts";
 
@@ -28,7 +28,13 @@ export function createMetrics(version: string): Metrics {
     help: "Time an invocation stood in the waiting line before an instance took it.",
     buckets: durationBuckets,
   });
-  const observer = observerOf(registry, queueWait);
+  const coldStart = new Durations({
+    name: "tsfn_cold_start_duration_seconds",
+    help: "Duration of an instance's start by phase: its sandbox, its process (of a fork also its steps), loading its code.",
+    secondLabel: "phase",
+    buckets: durationBuckets,
+  });
+  const observer = observerOf(registry, { queueWait, coldStart });
   const usage = usageMetrics(registry);
   const readPools = poolGauges(registry);
   new Gauge({
@@ -46,7 +52,7 @@ export function createMetrics(version: string): Metrics {
       usage.read(await runtime.instances());
       readPools(runtime.snapshot());
       calls.read();
-      const durations = Registry.aggregate([[calls.duration.read(), queueWait.read()]]);
+      const durations = Registry.aggregate([[calls.duration.read(), queueWait.read(), coldStart.read()]]);
       return `${await registry.metrics()}${await durations.metrics()}`;
     },
   };
@@ -83,19 +89,15 @@ function callMetrics(registry: Registry) {
   };
 }
 
-function observerOf(registry: Registry, queueWait: Durations): RuntimeObserver {
+function observerOf(
+  registry: Registry,
+  { queueWait, coldStart }: Readonly<Record<"queueWait" | "coldStart", Durations>>,
+): RuntimeObserver {
   const registers = [registry];
   const coldStarts = new Counter({
     name: "tsfn_cold_starts_total",
     help: "Instances started, by how they were started.",
     labelNames: ["function", "kind"],
-    registers,
-  });
-  const coldStartDuration = new Histogram({
-    name: "tsfn_cold_start_duration_seconds",
-    help: "Duration of an instance's start by phase: its sandbox, its process (of a fork also its steps), loading its code.",
-    labelNames: ["function", "phase"],
-    buckets: durationBuckets,
     registers,
   });
   const errors = new Counter({
@@ -112,11 +114,11 @@ function observerOf(registry: Registry, queueWait: Durations): RuntimeObserver {
     instanceStarted: ({ function: name, mode, sandboxMs, processMs, loadMs, spans }) => {
       coldStarts.inc({ function: name, kind: mode === "none" ? "exec" : `fork-${mode}` });
       for (const [step, us] of Object.entries(spans ?? {})) {
-        coldStartDuration.observe({ function: name, phase: `fork-${step.replace(/Us$/, "")}` }, us / 1_000_000);
+        coldStart.observe(name, us / 1_000_000, `fork-${step.replace(/Us$/, "")}`);
       }
-      coldStartDuration.observe({ function: name, phase: "sandbox" }, sandboxMs / 1_000);
-      coldStartDuration.observe({ function: name, phase: "process" }, processMs / 1_000);
-      coldStartDuration.observe({ function: name, phase: "load" }, loadMs / 1_000);
+      coldStart.observe(name, sandboxMs / 1_000, "sandbox");
+      coldStart.observe(name, processMs / 1_000, "process");
+      coldStart.observe(name, loadMs / 1_000, "load");
     },
     instanceFailed: ({ function: name, code }) => errors.inc({ function: name, reason: code }),
     layerHidden: ({ function: name }) => errors.inc({ function: name, reason: "LAYER_HIDDEN" }),
