@@ -120,11 +120,17 @@ class LinuxSandbox implements Sandbox {
     const exited = Promise.withResolvers<ExitReport>();
     const complete = Promise.withResolvers<ForkSpans>();
     complete.promise.catch(() => {}); // Whoever forks may only want to know of the end.
+    let isComplete = false;
     this.#claim = claim;
     this.#warden.listen(this.id, {
-      complete: (outcome) => (outcome instanceof TsfnError ? complete.reject(outcome) : complete.resolve(outcome)),
+      complete: (outcome) => {
+        isComplete = true;
+        if (outcome instanceof TsfnError) complete.reject(outcome);
+        else complete.resolve(outcome);
+      },
       exited: (exit) => {
-        complete.reject(new TsfnError("SANDBOX_FAILED", `the clone in ${this.id} ended with the warden`));
+        const lost = () => new TsfnError("SANDBOX_FAILED", `the clone in ${this.id} ended with the warden`);
+        if (!isComplete) complete.reject(lost());
         exited.resolve(reportOf(exit));
       },
     });
