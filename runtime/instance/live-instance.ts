@@ -290,7 +290,7 @@ export class LiveInstance implements Instance {
     if (isNews) this.#log.write("platform", "error", reason.message, this.#flights.onlyRequestId);
     this.#takeNoMore();
     this.#state = "dead";
-    this.#readiness.willNotCome(exitWhileLoading(reason, exit, lastWords));
+    if (!this.#known) this.#readiness.willNotCome(exitWhileLoading(reason, exit, lastWords));
     for (const report of this.#flights.failAll(reason)) if (this.#known) this.#observer.settled(this, report);
   }
 
