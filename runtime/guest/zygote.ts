@@ -74,11 +74,14 @@ async function main(): Promise<void> {
   writer.send(toDaemon.ready, 0, encode({ handler: handler?.shape ?? "fetch", loadMs, unforkable }));
   writer.flush();
   const { session } = standBy({ fd: wireFd, writer, layer, takeTicket, env: init.env, handler, exit });
-  process.on("exit", () => {
+  const finish = () => {
     session.endOutput();
     outside.end();
     writer.flush();
-  });
+  };
+  // There is nothing to end yet, but no clone has to compile it any more.
+  finish();
+  process.on("exit", finish);
   // From a callback of its own, so that nothing of this one is pending in a clone.
   setImmediate(() => {
     // Else many a clone would do it in its first invocation, and copy twice as many pages.
