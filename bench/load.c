@@ -4,28 +4,22 @@
  * clock; how long it then waited for a free connection; how long its answer took; and whether it was a cold
  * start. Who waits is part of the latency: leaving that out is the coordinated omission that makes a server
  * that stalls look fast. */
-#include <arpa/inet.h>
-#include <errno.h>
+#include "client.h"
+
 #include <getopt.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <stdnoreturn.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { most_connections = 1024, answer_bytes = 1 << 16 };
 
-static const int64_t second_ns = 1000000000;
 /* No answer for so long is an error, not a latency. */
 static const int64_t patience_ns = 60 * second_ns;
 /* What a sleep may be late by. So long before a call is due the driver stops sleeping and looks. */
@@ -60,34 +54,13 @@ static char request[4096];
 static size_t request_bytes;
 static int events;
 
-static noreturn void fail(const char *what) {
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static int check(int result, const char *what) {
-    if (result < 0) fail(what);
-    return result;
-}
-
 static noreturn void fail_answer(const char *why, const struct connection *connection) {
     fprintf(stderr, "load: call %zu: %s:\n%.600s\n", connection->call, why, connection->answer);
     exit(1);
 }
 
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * second_ns + now.tv_nsec;
-}
-
 static void open_connection(struct connection *connection) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options.port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connection->fd = check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "make a socket");
-    int on = 1;
-    check(setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "send without delay");
-    check(connect(connection->fd, (struct sockaddr *)&address, sizeof address), "connect");
+    connection->fd = connect_to(options.port);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
     check(epoll_ctl(events, EPOLL_CTL_ADD, connection->fd, &event), "watch a connection");
 }

@@ -2,11 +2,10 @@
 // one after another. At a rate the latency of a call counts from the moment it was due, also when nobody was free to
 // send it: coordinated omission does not hide what a stalled server does to those who come next.
 
-import { execFile, execFileSync } from "node:child_process";
-import { join } from "node:path";
+import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { now } from "../../runtime/trace.ts";
 import { type Counts, countsOf } from "../statistics.ts";
+import { buildDriver, driverClock } from "./driver.ts";
 
 export interface PacedCall {
   /** On the clock of runtime/trace.ts. */
@@ -27,7 +26,6 @@ export interface Pace {
 
 /** What a drive may take beyond its duration; a single answer may take a minute. */
 const graceMs = 90_000;
-const bench = join(import.meta.dirname, "..");
 
 /** @throws Error when an answer has another status than 200, is cut off or does not come. */
 export async function driveAtRate(url: string, { perSecond, connections, seconds }: Pace): Promise<PacedCall[]> {
@@ -45,22 +43,20 @@ export function latenciesOf(calls: readonly PacedCall[]): Counts {
 }
 
 async function drive(url: string, how: readonly string[], seconds: number): Promise<PacedCall[]> {
-  execFileSync("make", ["--silent", "-C", bench, "build/load"]);
   const { port, pathname, search } = new URL(url);
   const args = ["--port", port, "--path", `${pathname}${search}`, "--seconds", String(seconds), ...how];
-  const { stdout } = await promisify(execFile)(join(bench, "build/load"), args, {
+  const { stdout } = await promisify(execFile)(buildDriver("load"), args, {
     timeout: seconds * 1_000 + graceMs,
     maxBuffer: 256 << 20,
   });
-  // Both clocks are the kernel's monotonic one; ours counts from the start of this process.
-  const originMs = Number(process.hrtime.bigint()) / 1e6 - now();
+  const toMs = driverClock();
   return stdout
     .trim()
     .split("\n")
-    .map((line) => parse(line, originMs));
+    .map((line) => parse(line, toMs));
 }
 
-function parse(line: string, originMs: number): PacedCall {
+function parse(line: string, toMs: (ns: number) => number): PacedCall {
   const [dueNs = Number.NaN, waitedNs = Number.NaN, tookNs = Number.NaN, cold] = line.split(" ").map(Number);
-  return { dueMs: dueNs / 1e6 - originMs, waitedUs: waitedNs / 1e3, tookUs: tookNs / 1e3, cold: cold === 1 };
+  return { dueMs: toMs(dueNs), waitedUs: waitedNs / 1e3, tookUs: tookNs / 1e3, cold: cold === 1 };
 }

@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { example } from "../../test/support/function-directory.ts";
 import { type BareNodes, prepareBareNodes } from "../bare-node.ts";
 import { type Floor, startFloor } from "../floor.ts";
-import { holdCalls } from "../held-calls.ts";
+import { holdCalls } from "../load/held.ts";
 import type { Claim, Report, Series, Subject } from "../report.ts";
 import type { ScenarioOptions } from "../scenario.ts";
 import { median, medianRatio } from "../statistics.ts";

@@ -2,7 +2,7 @@
 // called at once; against how many plain Nodes would fit.
 
 import { footprintOf } from "../footprint.ts";
-import { holdCalls } from "../held-calls.ts";
+import { holdCalls } from "../load/held.ts";
 import type { Report } from "../report.ts";
 import type { ScenarioOptions } from "../scenario.ts";
 import { medianRatio } from "../statistics.ts";

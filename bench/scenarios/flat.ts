@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { type FunctionVersion, openCatalog } from "../../runtime/catalog/index.ts";
 import { until } from "../../test/support/until.ts";
-import { holdCalls } from "../held-calls.ts";
+import { holdCalls } from "../load/held.ts";
 import { driveOneByOne, latenciesOf } from "../load/paced.ts";
 import type { Report } from "../report.ts";
 import type { ScenarioOptions } from "../scenario.ts";

@@ -9,7 +9,7 @@ import { until } from "../../test/support/until.ts";
 import { prepareBareNodes } from "../bare-node.ts";
 import { slopeOf } from "../charts/series.ts";
 import { type Footprint, footprintOf } from "../footprint.ts";
-import { holdCalls } from "../held-calls.ts";
+import { holdCalls } from "../load/held.ts";
 import type { Measure, Report } from "../report.ts";
 import type { ScenarioOptions } from "../scenario.ts";
 import { median, medianRatio } from "../statistics.ts";

@@ -1,8 +1,7 @@
 // M13: calls of one function while another one goes from no instance to a hundred. The calls come at a constant rate, and
 // their latency counts from the moment they were due.
 
-import { now } from "../../runtime/trace.ts";
-import { holdCalls } from "../held-calls.ts";
+import { holdCalls } from "../load/held.ts";
 import { driveAtRate, type PacedCall } from "../load/paced.ts";
 import type { Measure, Report } from "../report.ts";
 import type { ScenarioOptions } from "../scenario.ts";
@@ -64,12 +63,10 @@ export async function runNeighbour({ rounds, owner }: ScenarioOptions): Promise<
 async function callsDuringBurst(tsfn: Tsfn, url: string): Promise<{ calls: PacedCall[]; durationMs: number }> {
   const driving = driveAtRate(url, pace);
   await new Promise((resolve) => setTimeout(resolve, burstAfterMs));
-  let fromMs = Number.NaN;
-  const { answeredMs, release } = await holdCalls(tsfn.port(), `/function/hold?ms=${holdMs}`, burstSize, () => {
-    fromMs = now();
-  });
+  const path = `/function/hold?ms=${holdMs}`;
+  const { startedAtMs, answeredMs, release } = await holdCalls(tsfn.port(), path, burstSize);
   const durationMs = answeredMs.at(-1) ?? Number.NaN;
-  const calls = (await driving).filter(({ dueMs }) => dueMs >= fromMs && dueMs <= fromMs + durationMs);
+  const calls = (await driving).filter(({ dueMs }) => dueMs >= startedAtMs && dueMs <= startedAtMs + durationMs);
   // A hundred callers that hang up at once are another load.
   release();
   return { calls, durationMs };
