@@ -7,14 +7,8 @@ import type { Address } from "../runtime/config.ts";
 import { TsfnError } from "../runtime/errors.ts";
 import { type AdminServerParts, type Guard, serveAdmin } from "./admin-server.ts";
 import { awsErrorResponse, isAwsPath, wrongAccessKey } from "./aws/index.ts";
-import {
-  createStrictServer,
-  endBrokenConnections,
-  type Listener,
-  type ListenerLimits,
-  listenerOf,
-  listenOn,
-} from "./server.ts";
+import { endBrokenConnections } from "./connection-end.ts";
+import { createStrictServer, type Listener, type ListenerLimits, listenerOf, listenOn } from "./server.ts";
 import { problemParts } from "./status.ts";
 
 /** @throws TsfnError LISTEN_FAILED */
@@ -24,7 +18,7 @@ export async function openAdminListener(
   parts: AdminServerParts,
   limits: ListenerLimits,
 ): Promise<Listener> {
-  const server = createStrictServer(limits);
+  const server = createStrictServer(limits, parts.exchanges);
   serveAdmin(server, parts, guardOf(Buffer.from(tokenSha256, "hex")));
   endBrokenConnections(server, parts.exchanges);
   return listenerOf(server, await listenOn(server, address, "--admin-listen"));

@@ -18,7 +18,7 @@ export async function openAdminSocket(
   limits: ListenerLimits,
 ): Promise<Listener> {
   await removeStale(path);
-  const server = createStrictServer(limits);
+  const server = createStrictServer(limits, parts.exchanges);
   serveAdmin(server, parts);
   await listen(server, path);
   return listenerOf(server, `unix:${path}`);

@@ -37,6 +37,8 @@ export interface OpenOptions {
 export class Exchanges {
   readonly #open = new ChurnSet<Exchange>();
   readonly #idleWaiters: (() => void)[] = [];
+  /** Once new invocations are refused: whose answer ends each connection. */
+  readonly #lasts = new WeakMap<Duplex, Exchange>();
   #refusal: TsfnError | null = null;
 
   /** Why new invocations are refused; null while they are welcome. */
@@ -51,19 +53,27 @@ export class Exchanges {
   open(request: IncomingMessage, response: ServerResponse, options: OpenOptions = {}): Exchange {
     const exchange = new OpenExchange(request, response, options);
     this.#open.add(exchange);
-    if (this.#refusal !== null) response.shouldKeepAlive = false;
+    if (this.#refusal !== null) this.#endWith(exchange);
     this.#closeWith(exchange);
     return exchange;
   }
 
+  /** In the order in which they were asked. */
   ofSocket(socket: Duplex): Exchange[] {
     return this.#open.values().filter(({ request }) => request.socket === socket);
   }
 
-  /** From now on new invocations get `reason`, and every connection ends with its next answer. The first reason wins. */
+  /** Calls `act` when all that was asked on this connection is answered: now when nothing is open on it. */
+  whenAnswered(socket: Duplex, act: () => void): void {
+    const last = this.ofSocket(socket).at(-1);
+    if (last === undefined) act();
+    else last.response.once("finish", act);
+  }
+
+  /** From now on new invocations get `reason`, and every connection ends with its last answer. The first reason wins. */
   refuse(reason: TsfnError): void {
     this.#refusal ??= reason;
-    for (const { response } of this.#open.values()) if (!response.headersSent) response.shouldKeepAlive = false;
+    for (const exchange of this.#open.values()) this.#endWith(exchange);
   }
 
   abortAll(reason: TsfnError): void {
@@ -73,6 +83,15 @@ export class Exchanges {
   /** Resolves when no request is unanswered. */
   async idle(): Promise<void> {
     if (this.#open.size > 0) await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** Until another one comes on its connection: ending that before would lose the answers to those behind it. */
+  #endWith(exchange: Exchange): void {
+    const { socket } = exchange.request;
+    const before = this.#lasts.get(socket);
+    if (before?.response.headersSent === false) before.response.shouldKeepAlive = true;
+    this.#lasts.set(socket, exchange);
+    if (!exchange.response.headersSent) exchange.response.shouldKeepAlive = false;
   }
 
   /** A pipelined request's response hears nothing of a closed connection, so the socket is watched too. */

@@ -43,25 +43,30 @@ export function hasBody(request: IncomingMessage): boolean {
   return Number(request.headers["content-length"] ?? 0) > 0;
 }
 
+/** How often it is looked how much that was. */
+const lookMs = 20;
+
 /**
  * Reads and throws away what the client still sends, so that the connection can serve its next request.
  * Resolves with false when it is more than `maxBytes` or takes longer than `maxMs`: only closing it helps then.
  */
 export async function discardRest(request: IncomingMessage, maxBytes: number, maxMs: number): Promise<boolean> {
   if (request.complete || request.destroyed) return request.complete;
+  const { socket } = request;
+  const beforeBytes = socket.bytesRead;
   return await new Promise<boolean>((resolve) => {
-    let discardedBytes = 0;
     const finish = (): void => {
       clearTimeout(timer);
-      request.off("data", count).off("end", finish).off("close", finish);
+      clearInterval(look);
+      request.off("end", finish).off("close", finish);
       resolve(request.complete);
     };
-    const count = (chunk: Buffer): void => {
-      discardedBytes += chunk.length;
-      if (discardedBytes > maxBytes) finish();
-    };
+    // Node itself throws away what comes once the answer is written, and tells nobody.
+    const look = setInterval(() => {
+      if (socket.bytesRead - beforeBytes > maxBytes) finish();
+    }, lookMs);
     const timer = setTimeout(finish, maxMs);
-    request.on("data", count).once("end", finish).once("close", finish);
+    request.once("end", finish).once("close", finish);
     request.resume();
   });
 }

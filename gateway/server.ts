@@ -2,16 +2,15 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
-import type { Duplex } from "node:stream";
 import type { Address } from "../runtime/config.ts";
 import { asTsfnError, isErrno, TsfnError } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { sendProblem } from "./answer.ts";
+import { endBrokenConnections, refuseConnect } from "./connection-end.ts";
 import type { Exchange, Exchanges, OpenOptions } from "./exchanges.ts";
 import { type InvokeParts, invoke } from "./invoke.ts";
 import { discardRest } from "./request-body.ts";
 import { parseTarget, publicRoute, shown } from "./routes.ts";
-import { problemBytes } from "./status.ts";
 import { isWebSocketUpgrade, openUpgrade } from "./upgrade.ts";
 
 export interface Listener {
@@ -48,7 +47,9 @@ export async function openPublicListener(
   parts: PublicParts,
   limits: ListenerLimits = defaultLimits,
 ): Promise<Listener> {
-  const server = createStrictServer(limits, { shouldUpgradeCallback: isWebSocketUpgrade });
+  const server = createStrictServer(limits, parts.exchanges, {
+    shouldUpgradeCallback: (request) => isWebSocketUpgrade(request, parts.exchanges),
+  });
   const accept = (request: IncomingMessage, response: ServerResponse, options?: OpenOptions): void => {
     void answer(parts, parts.exchanges.open(request, response, options));
   };
@@ -68,17 +69,6 @@ export async function openPublicListener(
   return listenerOf(server, await listenOn(server, address, "--listen"));
 }
 
-/** A request that cannot be parsed is answered with a problem document, and its connection ends. */
-export function endBrokenConnections(server: Server, exchanges: Exchanges): void {
-  const broken = new WeakSet<Duplex>();
-  server.on("clientError", (error, socket) => {
-    // The parser complains again about every byte that follows.
-    if (broken.has(socket)) return;
-    broken.add(socket);
-    endBrokenConnection(exchanges, error, socket);
-  });
-}
-
 /** The URL, with the port that the kernel chose. @param flag what chooses another address. @throws TsfnError LISTEN_FAILED */
 export async function listenOn(server: Server, address: Address, flag: string): Promise<string> {
   await listen(server, address, flag);
@@ -90,6 +80,7 @@ export async function listenOn(server: Server, address: Address, flag: string): 
 /** Options that the admin socket shares: what a stranger may send is bounded before any code of ours sees it. */
 export function createStrictServer(
   limits: ListenerLimits,
+  exchanges: Exchanges,
   options: Pick<ServerOptions, "shouldUpgradeCallback"> = {},
 ): Server {
   const server = createServer({
@@ -108,11 +99,7 @@ export function createStrictServer(
   server.maxConnections = limits.maxConnections;
   // Every pipelined request watches its socket.
   server.on("connection", (socket) => socket.setMaxListeners(0));
-  server.on("connect", (_request, socket: Duplex) => {
-    const error = new TsfnError("METHOD_NOT_ALLOWED", "CONNECT is refused: this server is no proxy");
-    socket.on("error", () => socket.destroy());
-    endSocket(socket, problemBytes(error));
-  });
+  refuseConnect(server, exchanges);
   return server;
 }
 
@@ -141,6 +128,7 @@ async function answer(parts: PublicParts, exchange: Exchange): Promise<void> {
     const route = publicRoute(parts.runtime, exchange.authority, parseTarget(request.url ?? "").pathAndQuery);
     if (route.kind === "function") return await invoke(parts, exchange, route);
     await answerHealth(parts.exchanges, exchange);
+    await endRequest(exchange);
   } catch (thrown) {
     await refuse(exchange, asTsfnError(thrown));
   }
@@ -159,40 +147,12 @@ async function answerHealth(exchanges: Exchanges, { request, response, requestId
 
 async function refuse(exchange: Exchange, error: TsfnError): Promise<void> {
   await sendProblem(exchange, error);
-  if (!(await discardRest(exchange.request, 2 ** 20, closeMs))) exchange.request.socket.destroy();
+  await endRequest(exchange);
 }
 
-/** The parser gave up on this connection: what was asked before is still answered, then the connection ends. */
-function endBrokenConnection(exchanges: Exchanges, cause: Error, socket: Duplex): void {
-  const error = parseError(cause);
-  if (error.code === "CLIENT_CLOSED" || !socket.writable) return void socket.destroy();
-  const open = exchanges.ofSocket(socket);
-  if (open.length === 0) endSocket(socket, problemBytes(error));
-  for (const exchange of open) {
-    exchange.response.shouldKeepAlive = false;
-    exchange.response.once("finish", () => endSocket(socket));
-    if (!exchange.request.complete) exchange.abort(error);
-  }
-}
-
-/** Half-closes, so that the last bytes arrive, and closes soon after whatever the client does. */
-function endSocket(socket: Duplex, lastBytes = ""): void {
-  const timer = setTimeout(() => socket.destroy(), closeMs);
-  socket.once("close", () => clearTimeout(timer)).end(lastBytes);
-}
-
-function parseError(cause: Error): TsfnError {
-  if (["ECONNRESET", "EPIPE", "HPE_INVALID_EOF_STATE"].some((code) => isErrno(cause, code))) {
-    return new TsfnError("CLIENT_CLOSED", "The client closed the connection", { cause });
-  }
-  if (isErrno(cause, "HPE_HEADER_OVERFLOW")) {
-    return new TsfnError("HEADERS_TOO_LARGE", "The request's head is over the limit of this listener", { cause });
-  }
-  if (isErrno(cause, "ERR_HTTP_REQUEST_TIMEOUT")) {
-    return new TsfnError("REQUEST_TIMEOUT", "The request's head did not arrive in time", { cause });
-  }
-  const reason = "reason" in cause && typeof cause.reason === "string" ? cause.reason : "it is not HTTP/1.1";
-  return new TsfnError("REQUEST_MALFORMED", `The request could not be parsed: ${reason}`, { cause });
+/** What nobody reads of it is thrown away, within bounds. */
+async function endRequest({ request }: Exchange): Promise<void> {
+  if (!(await discardRest(request, 2 ** 20, closeMs))) request.socket.destroy();
 }
 
 async function listen(server: Server, { host, port }: Address, flag: string): Promise<void> {

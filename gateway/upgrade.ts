@@ -13,14 +13,21 @@ import { connectionOptions } from "./request-headers.ts";
 /** How long a client may keep its side open when the other has ended. */
 const closeMs = 1_000;
 
-/** Any other upgrade is not taken up: the request is then answered as if it had not asked (RFC 9110, 7.8). */
-export function isWebSocketUpgrade({ method, headers, rawHeaders }: IncomingMessage): boolean {
+/**
+ * Any other upgrade is not taken up: the request is then answered as if it had not asked (RFC 9110, 7.8). Nor is one that was
+ * sent behind another request that has no answer yet, which still needs the connection.
+ */
+export function isWebSocketUpgrade(request: IncomingMessage, exchanges: Exchanges): boolean {
+  const { method, headers, rawHeaders, socket } = request;
   if (method !== "GET" || headers.upgrade?.toLowerCase() !== "websocket") return false;
-  return connectionOptions(rawHeaders).has("upgrade") && headers["transfer-encoding"] === undefined;
+  if (!connectionOptions(rawHeaders).has("upgrade") || headers["transfer-encoding"] !== undefined) return false;
+  return exchanges.ofSocket(socket).length === 0;
 }
 
 /** Node's server has let go of the connection: an answer that does not accept closes it. */
 export function openUpgrade(exchanges: Exchanges, request: IncomingMessage, socket: Duplex, head: Buffer): Exchange {
+  // Node listens no more, and an error that nobody hears ends the server.
+  socket.on("error", () => socket.destroy());
   if (head.length > 0) socket.unshift(head);
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;

@@ -8,6 +8,7 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { asTsfnError, TsfnError } from "../../runtime/errors.ts";
 import type { Runtime } from "../../runtime/index.ts";
+import { readRequestBody } from "../request-body.ts";
 import { openFaasLogs } from "./logs.ts";
 import { namespace, statusOf } from "./status.ts";
 
@@ -23,6 +24,8 @@ type Env = { Bindings: HttpBindings };
 
 export const openFaasPath = "/system/*";
 
+/** Of a name and a number. */
+const maxDocumentBytes = 2 ** 16;
 const deleteRequest = z.looseObject({ functionName: z.string() });
 const scaleRequest = z.looseObject({ replicas: z.int().min(0).max(10_000) });
 
@@ -83,10 +86,18 @@ function checkNamespace({ req }: Context<Env>): void {
   throw new TsfnError("FUNCTION_NOT_FOUND", `There is no namespace ${JSON.stringify(wanted)}; wanted ${namespace}`);
 }
 
-async function documentOf<Schema extends z.ZodType>(context: Context<Env>, schema: Schema): Promise<z.output<Schema>> {
-  const document: unknown = await context.req.json().catch((cause: unknown) => {
+/** @throws TsfnError REQUEST_MALFORMED */
+function jsonIn(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch (cause) {
     throw new TsfnError("REQUEST_MALFORMED", "The request's body is not JSON", { cause });
-  });
+  }
+}
+
+async function documentOf<Schema extends z.ZodType>(context: Context<Env>, schema: Schema): Promise<z.output<Schema>> {
+  const body = await readRequestBody(context.env.incoming, { limitBytes: maxDocumentBytes, limitName: "a request" });
+  const document: unknown = jsonIn(body);
   const parsed = schema.safeParse(document);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "the body"}: ${message}`);

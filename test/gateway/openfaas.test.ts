@@ -76,6 +76,7 @@ test.serial("what cannot be done is refused in words", async (t) => {
   t.is((await ask("GET", "/system/function/nowhere")).status, 404);
   t.is((await ask("GET", "/system/functions?namespace=other")).status, 404);
   t.is((await ask("POST", "/system/scale-function/faas", { replicas: "many" })).status, 400);
+  t.is((await ask("POST", "/system/scale-function/faas", { replicas: "9".repeat(100_000) })).status, 413);
   t.is((await ask("PATCH", "/system/functions")).status, 404);
 });
 
