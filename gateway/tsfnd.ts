@@ -15,8 +15,14 @@ import { daemonSettings } from "./daemon-settings.ts";
 const exitTimeoutS = 3;
 
 const output = pino.destination({ dest: 1, sync: false });
-// Whoever read the log is gone; that is no reason to stop serving, and there is nowhere left to say so.
-output.on("error", () => {});
+// Whoever read the log is gone, or its disk is full; that is no reason to stop serving, and there is nowhere left to say so.
+let isLogLost = false;
+output.on("error", () => {
+  isLogLost = true;
+});
+output.on("write", () => {
+  isLogLost = false;
+});
 const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, output);
 
 process.on("uncaughtException", (error) => {
@@ -69,8 +75,9 @@ function packageVersion(): string {
 }
 
 function exit(status: number): never {
-  output.flushSync();
   // Worker threads end with the process, which waits for them: for no longer than this, whatever they are in the middle of.
   endWithin(exitTimeoutS);
+  // It tries for ever.
+  if (!isLogLost) output.flushSync();
   process.exit(status);
 }
