@@ -9,8 +9,11 @@ import { encode, type FrameWriter, LineSplitter, type Output, toDaemon } from ".
 type Stream = Output["stream"];
 type Level = Output["level"];
 
-/** Beyond this, output that tsfnd has not read yet is dropped: a loop that only prints must not fill the memory. */
-const maxPendingBytes = 1_048_576;
+/**
+ * Beyond this, output that tsfnd has not read yet is dropped: a loop that only prints must not fill the memory. As much as tsfnd
+ * takes in a second.
+ */
+const maxPendingBytes = 8 * 2 ** 20;
 
 /** The lines of one invocation, or (number 0) those of none. */
 export class Printer {
@@ -38,6 +41,7 @@ export class Printer {
     this.#stdout.end();
     this.#level = "error";
     this.#stderr.end();
+    this.#tellDropped();
     this.#number = 0;
   }
 
@@ -46,12 +50,15 @@ export class Printer {
       this.#dropped += 1;
       return;
     }
-    if (this.#dropped > 0) {
-      const notice = `${this.#dropped} lines were dropped: they were printed faster than they could be sent`;
-      this.#dropped = 0;
-      this.#frame({ stream: "stderr", level: "warn", text: notice });
-    }
+    this.#tellDropped();
     this.#frame({ stream, level: this.#level, text });
+  }
+
+  #tellDropped(): void {
+    if (this.#dropped === 0) return;
+    const text = `${this.#dropped} lines were dropped: they were printed faster than they could be sent`;
+    this.#dropped = 0;
+    this.#frame({ stream: "stderr", level: "warn", text });
   }
 
   #frame(output: Output): void {

@@ -175,6 +175,34 @@ test("a function that only prints cannot fill the memory: what is not read is dr
   t.true(lines < 20_000, `${lines} lines came`);
 });
 
+test("an invocation whose last lines were dropped says so at its end", async (t) => {
+  const guest = await startGuest(
+    t,
+    `export default { fetch() {
+      const line = "x".repeat(1000);
+      for (let count = 0; count < 20_000; count += 1) console.log(line);
+      return new Response(null);
+    } };`,
+  );
+  await guest.next();
+  guest.wire.pause();
+  guest.writer.sendText(toGuest.invoke, 1, encodeInvoke(invoke));
+  guest.writer.flush();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  guest.wire.resume();
+  let [lines, dropped] = [0, 0];
+  for (let frame = await guest.next(); frame.kind !== toDaemon.settled; frame = await guest.next()) {
+    if (frame.kind !== toDaemon.output) continue;
+    const { text } = decodeOutput(frame.payload);
+    const told = /^(\d+) lines were dropped/.exec(text)?.[1];
+    if (told === undefined) lines += 1;
+    else dropped += Number(told);
+    t.is(frame.invocation, 1);
+  }
+  t.true(dropped > 0);
+  t.is(lines + dropped, 20_000);
+});
+
 test("each program is one file, the same every time, that imports nothing but Node's own modules", async (t) => {
   const first = await buildGuest();
   t.deepEqual(await buildGuest(), first);
