@@ -174,7 +174,7 @@ export function createRuntime(parts: RuntimeParts): Runtime {
 
     logs(name, options: LogOptions) {
       existing(name);
-      return options.follow ? logs.follow(name, options) : readOnce(logs, name, options);
+      return options.follow ? logs.follow(name, options) : logs.read(name, options);
     },
 
     snapshot: () => catalog.list().map((version) => snapshotOf(version, pools.all(version.function))),
@@ -193,10 +193,6 @@ export function createRuntime(parts: RuntimeParts): Runtime {
       return closed;
     },
   };
-}
-
-async function* readOnce(logs: LogStore, name: string, options: LogOptions) {
-  yield* await logs.read(name, options);
 }
 
 /** Takes a function away from callers; `emptied` resolves when its last instance is gone. */

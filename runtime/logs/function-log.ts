@@ -3,8 +3,11 @@
 
 import { now } from "../trace.ts";
 import type { LogFiles } from "./log-files.ts";
-import type { LogLine, LogRecord } from "./log-record.ts";
+import type { LogMatcher } from "./log-filter.ts";
+import type { LogLine } from "./log-record.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { lastOf, linesAfter, newestSeq } from "./search.ts";
+import { type StoredLine, storedLine } from "./stored-line.ts";
 
 export interface LogLimits {
   /** On disk. */
@@ -15,13 +18,12 @@ export interface LogLimits {
   readonly maxPendingBytes: number;
 }
 
-/** Of a filter. */
-export type Wanted = (record: LogRecord) => boolean;
-
 const batchDelayMs = 25;
 const maxBatchBytes = 262_144;
 /** What followers may lag behind before they read the files instead. */
-const maxRecentRecords = 4_096;
+const maxRecentLines = 4_096;
+/** What a follower that lags behind takes from the files at once. */
+const maxCatchUpBytes = 2 ** 20;
 
 interface Taken {
   readonly ts: string;
@@ -42,7 +44,7 @@ export class FunctionLog {
   // The platform's own reports have a rate of their own, so that they never push out what the function prints.
   readonly #reportRate: RateLimit;
   readonly #followers = new Set<() => void>();
-  #recent: LogRecord[] = [];
+  #recent: StoredLine[] = [];
   #pending: Taken[] = [];
   #pendingBytes = 0;
   #dropped = 0;
@@ -83,20 +85,20 @@ export class FunctionLog {
   }
 
   /** The last `count` stored records that are wanted, oldest first, and the number of the newest of all. */
-  tail(count: number, wanted: Wanted): Promise<{ readonly records: LogRecord[]; readonly seq: number }> {
+  tail(count: number, matcher: LogMatcher): Promise<{ readonly lines: readonly StoredLine[]; readonly seq: number }> {
     return this.#inTurn(async () => {
       await this.#write();
-      const records = count === 0 ? [] : (await this.#files.read()).filter(wanted).slice(-count);
-      return { records, seq: await this.#loadSeq() };
+      const lines = await lastOf(this.#files.newestFirst(), count, matcher);
+      return { lines, seq: await this.#loadSeq() };
     });
   }
 
-  /** Stored records after `seq`; from memory when they are still there. */
-  async since(seq: number): Promise<readonly LogRecord[]> {
+  /** What was stored after `seq`, or the first part of it; from memory when it is still there. */
+  async since(seq: number): Promise<readonly StoredLine[]> {
     const first = this.#recent[0]?.seq;
     if (first !== undefined && first <= seq + 1) return this.#recent.slice(seq + 1 - first);
     if (this.#seq !== null && this.#seq <= seq) return [];
-    return this.#inTurn(async () => (await this.#files.read()).filter((record) => record.seq > seq));
+    return this.#inTurn(() => linesAfter(this.#files.newestFirst(), seq, maxCatchUpBytes));
   }
 
   /** Calls `wake` after every batch; returns the way to stop. */
@@ -174,21 +176,20 @@ export class FunctionLog {
 
   async #store(batch: readonly Taken[]): Promise<void> {
     const seq = await this.#loadSeq();
-    const lines = batch.map(({ ts, json }, index) => `{"ts":"${ts}","seq":${seq + index + 1},${json.slice(1)}`);
-    await this.#files.append(`${lines.join("\n")}\n`);
+    const lines = batch.map(({ ts, json }, index) => storedLine(ts, seq + index + 1, json));
+    await this.#files.append(lines.map(({ text }) => `${text}\n`).join(""));
     this.#seq = seq + lines.length;
     this.#tell(lines);
   }
 
-  #tell(lines: readonly string[]): void {
+  #tell(lines: readonly StoredLine[]): void {
     if (this.#followers.size === 0) return;
-    const records = lines.map((line) => JSON.parse(line) as LogRecord);
-    this.#recent = [...this.#recent, ...records].slice(-maxRecentRecords);
+    this.#recent = [...this.#recent, ...lines].slice(-maxRecentLines);
     for (const wake of this.#followers) wake();
   }
 
   async #loadSeq(): Promise<number> {
-    this.#seq ??= (await this.#files.read()).at(-1)?.seq ?? 0;
+    this.#seq ??= await newestSeq(this.#files.newestFirst());
     return this.#seq;
   }
 

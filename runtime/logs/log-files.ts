@@ -1,10 +1,11 @@
 // The files of one function's log: `current.ndjson` grows to half of the cap and then becomes `previous.ndjson`, so that
 // the newest half is always kept. Callers take turns: two calls never overlap.
 
-import { appendFile, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { appendFile, mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isErrno } from "../errors.ts";
-import type { LogRecord } from "./log-record.ts";
+import { linesBackwards } from "./lines-backwards.ts";
+import { parseStoredLine, type StoredLine } from "./stored-line.ts";
 
 export class LogFiles {
   readonly #dir: string;
@@ -19,10 +20,13 @@ export class LogFiles {
     this.#maxBytes = maxBytes;
   }
 
-  /** Everything stored, oldest first; a line that a crash or a full disk cut short is left out. */
-  async read(): Promise<LogRecord[]> {
-    const texts = await Promise.all([this.#text("previous"), this.#text("current")]);
-    return texts.flatMap((text) => text.split("\n")).flatMap(parseLine);
+  /** Everything stored, some at a time; most lines that a crash or a full disk cut short are left out (stored-line.ts). */
+  async *newestFirst(): AsyncGenerator<readonly StoredLine[], void, undefined> {
+    for (const name of ["current", "previous"] as const) {
+      for await (const lines of linesBackwards(this.#path(name))) {
+        yield lines.map(parseStoredLine).filter((line) => line !== null);
+      }
+    }
   }
 
   /** @throws the error of the file system; nothing of `lines` may be relied on then */
@@ -57,10 +61,6 @@ export class LogFiles {
     this.#isTorn = this.#currentBytes > 0;
   }
 
-  #text(name: "previous" | "current"): Promise<string> {
-    return readFile(this.#path(name), "utf8").catch((error: unknown) => absent(error, ""));
-  }
-
   #path(name: "previous" | "current"): string {
     return join(this.#dir, `${name}.ndjson`);
   }
@@ -69,14 +69,4 @@ export class LogFiles {
 function absent<Value>(error: unknown, value: Value): Value {
   if (isErrno(error, "ENOENT")) return value;
   throw error;
-}
-
-/** The files are ours, so a line that parses is a record; one that does not was cut short. */
-function parseLine(line: string): LogRecord[] {
-  if (!line.startsWith("{") || !line.endsWith("}")) return [];
-  try {
-    return [JSON.parse(line) as LogRecord];
-  } catch {
-    return [];
-  }
 }

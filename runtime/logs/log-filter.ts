@@ -1,6 +1,7 @@
 // Which records of a log a reader wants. Every part that is given must hold.
 
 import type { LogLevel, LogRecord } from "./log-record.ts";
+import type { StoredLine } from "./stored-line.ts";
 
 export interface LogFilter {
   /** Milliseconds since 1970: this moment and later. */
@@ -15,11 +16,25 @@ export interface LogFilter {
 /** From the least severe one on. */
 export const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-export function matcherOf({ sinceMs, level, instance, requestId }: LogFilter): (record: LogRecord) => boolean {
+export interface LogMatcher {
+  readonly wants: (record: LogRecord) => boolean;
+  /** False when the line's record cannot be wanted, as far as that is seen without parsing it. */
+  readonly mayWant: (line: StoredLine) => boolean;
+  /** The line is older than every record that is wanted. */
+  readonly isPast: (line: StoredLine) => boolean;
+}
+
+export function matcherOf({ sinceMs, level, instance, requestId }: LogFilter): LogMatcher {
   const least = level === undefined ? 0 : logLevels.indexOf(level);
-  return (record) =>
-    (sinceMs === undefined || Date.parse(record.ts) >= sinceMs) &&
-    logLevels.indexOf(record.level) >= least &&
-    (instance === undefined || record.instance.startsWith(instance)) &&
-    (requestId === undefined || record.requestId === requestId);
+  const isPast = ({ ts }: Pick<LogRecord, "ts">) => sinceMs !== undefined && Date.parse(ts) < sinceMs;
+  const id = requestId === undefined ? "" : JSON.stringify(requestId);
+  return {
+    wants: (record) =>
+      !isPast(record) &&
+      logLevels.indexOf(record.level) >= least &&
+      (instance === undefined || record.instance.startsWith(instance)) &&
+      (requestId === undefined || record.requestId === requestId),
+    mayWant: ({ text }) => text.includes(id),
+    isPast,
+  };
 }

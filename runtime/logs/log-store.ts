@@ -2,15 +2,17 @@
 // what is stored. function-log.ts has the rules of one log, log-files.ts its files.
 
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { FunctionLog, type LogLimits } from "./function-log.ts";
 import { LogFiles } from "./log-files.ts";
-import { type LogFilter, matcherOf } from "./log-filter.ts";
+import { type LogFilter, type LogMatcher, matcherOf } from "./log-filter.ts";
 import type { LogLine, LogRecord } from "./log-record.ts";
+import { recordOf, type StoredLine } from "./stored-line.ts";
 
 export interface LogStore {
   append(line: LogLine): void;
   /** The last `tail` records that the filter lets pass, oldest first; none for a function that never logged. */
-  read(functionName: string, options: ReadOptions): Promise<readonly LogRecord[]>;
+  read(functionName: string, options: ReadOptions): AsyncIterable<LogRecord>;
   /**
    * The same records and then every new one, without loss or repeat while the reader keeps pace with the cap on
    * disk. Ends when the signal aborts or the log is removed.
@@ -38,6 +40,9 @@ export const defaultLogLimits: LogLimits = {
   maxPendingBytes: 8 * 2 ** 20,
 };
 
+/** What is parsed before others have a turn. */
+const maxBytesPerTurn = 65_536;
+
 /** `dir` is made when the first line is written; `fault` hears why lines were lost to the file system. */
 export function openLogStore(dir: string, limits: LogLimits, fault: (error: unknown) => void): LogStore {
   const logs = new Map<string, FunctionLog>();
@@ -50,7 +55,7 @@ export function openLogStore(dir: string, limits: LogLimits, fault: (error: unkn
   };
   return {
     append: (line) => logOf(line.function).append(line),
-    read: async (name, { tail, filter = {} }) => (await logOf(name).tail(tail, matcherOf(filter))).records,
+    read: (name, options) => read(logOf(name), options),
     follow: (name, options) => follow(logOf(name), options),
     async remove(name) {
       const log = logOf(name);
@@ -63,6 +68,12 @@ export function openLogStore(dir: string, limits: LogLimits, fault: (error: unkn
   };
 }
 
+async function* read(log: FunctionLog, { tail, filter = {} }: ReadOptions) {
+  const matcher = matcherOf(filter);
+  const { lines } = await log.tail(tail, matcher);
+  yield* recordsOf(lines, matcher);
+}
+
 async function* follow(
   log: FunctionLog,
   { tail, filter = {}, signal }: FollowOptions,
@@ -73,20 +84,33 @@ async function* follow(
   const stop = log.follow(wake);
   signal.addEventListener("abort", wake);
   try {
-    const wanted = matcherOf(filter);
-    const last = await log.tail(tail, wanted);
-    let { seq } = last;
-    yield* last.records;
-    while (!signal.aborted && !log.isRemoved) {
-      const records = await log.since(seq);
-      seq = records.at(-1)?.seq ?? seq;
-      for (const record of records) if (wanted(record)) yield record;
-      if (records.length > 0 || signal.aborted) continue;
+    const matcher = matcherOf(filter);
+    let { lines, seq } = await log.tail(tail, matcher);
+    for (;;) {
+      yield* recordsOf(lines, matcher);
+      if (signal.aborted || log.isRemoved) return;
+      lines = await log.since(seq);
+      seq = lines.at(-1)?.seq ?? seq;
+      if (lines.length > 0) continue;
       await waker.promise;
       waker = Promise.withResolvers<void>();
     }
   } finally {
     signal.removeEventListener("abort", wake);
     stop();
+  }
+}
+
+/** Parsed one by one on their way out: a record takes many times the memory of its text. */
+async function* recordsOf(lines: readonly StoredLine[], matcher: LogMatcher) {
+  let bytes = 0;
+  for (const line of lines) {
+    bytes += line.text.length;
+    if (bytes > maxBytesPerTurn) {
+      await nextTurn();
+      bytes = 0;
+    }
+    const record = matcher.mayWant(line) ? recordOf(line) : null;
+    if (record !== null && matcher.wants(record)) yield record;
   }
 }

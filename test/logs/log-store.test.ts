@@ -26,12 +26,18 @@ function line(msg: string, fields: Partial<LogLine> = {}): LogLine {
   return { function: "hello", version: 1, instance: "hello-1-aa", stream: "stdout", level: "info", msg, ...fields };
 }
 
+async function tailOf(store: LogStore, tail: number, name = "hello"): Promise<LogRecord[]> {
+  const records: LogRecord[] = [];
+  for await (const record of store.read(name, { tail })) records.push(record);
+  return records;
+}
+
 const messages = (records: readonly LogRecord[]): string[] => records.map(({ msg }) => msg);
 
 test("what was appended is read back in order, numbered from one without a gap", async (t) => {
   const store = open(await tempDir(t));
   for (const msg of ["one", "two", "three"]) store.append(line(msg));
-  const records = await store.read("hello", { tail: 10 });
+  const records = await tailOf(store, 10);
   t.deepEqual(messages(records), ["one", "two", "three"]);
   t.deepEqual(
     records.map(({ seq }) => seq),
@@ -43,17 +49,17 @@ test("what was appended is read back in order, numbered from one without a gap",
 test("a tail is the newest records, and none is none", async (t) => {
   const store = open(await tempDir(t));
   for (let index = 0; index < 50; index += 1) store.append(line(`line ${index}`));
-  t.deepEqual(messages(await store.read("hello", { tail: 2 })), ["line 48", "line 49"]);
-  t.deepEqual(await store.read("hello", { tail: 0 }), []);
-  t.deepEqual(await store.read("silent", { tail: 10 }), []);
+  t.deepEqual(messages(await tailOf(store, 2)), ["line 48", "line 49"]);
+  t.deepEqual(await tailOf(store, 0), []);
+  t.deepEqual(await tailOf(store, 10, "silent"), []);
 });
 
 test("functions do not see each other's records", async (t) => {
   const store = open(await tempDir(t));
   store.append(line("mine"));
   store.append(line("theirs", { function: "other" }));
-  t.deepEqual(messages(await store.read("hello", { tail: 10 })), ["mine"]);
-  t.deepEqual(messages(await store.read("other", { tail: 10 })), ["theirs"]);
+  t.deepEqual(messages(await tailOf(store, 10)), ["mine"]);
+  t.deepEqual(messages(await tailOf(store, 10, "other")), ["theirs"]);
 });
 
 test("numbers go on after a restart, past a line that a crash cut short", async (t) => {
@@ -66,7 +72,7 @@ test("numbers go on after a restart, past a line that a crash cut short", async 
 
   const second = open(dir);
   second.append(line("after"));
-  const records = await second.read("hello", { tail: 10 });
+  const records = await tailOf(second, 10);
   t.deepEqual(
     records.map(({ msg, seq }) => [msg, seq]),
     [
@@ -80,7 +86,7 @@ test("a JSON object keeps its fields under data and its own message; what only l
   const store = open(await tempDir(t));
   store.append(line('{"msg":"paid","amount":3,"function":"forged","seq":99}'));
   store.append(line("{not json}"));
-  const [json, plain] = await store.read("hello", { tail: 10 });
+  const [json, plain] = await tailOf(store, 10);
   t.is(json?.msg, "paid");
   t.deepEqual(json?.data, { msg: "paid", amount: 3, function: "forged", seq: 99 });
   t.is(json?.function, "hello");
@@ -93,7 +99,7 @@ test("control characters and line separators cannot make a second record", async
   const store = open(await tempDir(t));
   const msg = 'a\nb\r\u2028{"seq":9}\u0000\u001b[31m';
   store.append(line(msg));
-  t.deepEqual(messages(await store.read("hello", { tail: 10 })), [msg]);
+  t.deepEqual(messages(await tailOf(store, 10)), [msg]);
 });
 
 test("the disk holds no more than the cap, and always the newest half of it", async (t) => {
@@ -109,7 +115,7 @@ test("the disk holds no more than the cap, and always the newest half of it", as
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(dir, "hello", name))).size));
   const total = sizes.reduce((sum, size) => sum + size, 0);
   t.true(total <= maxBytesPerFunction, `${total} bytes`);
-  const records = await store.read("hello", { tail: 10_000 });
+  const records = await tailOf(store, 10_000);
   t.regex(records.at(-1)?.msg ?? "", /^line 1999 /);
   t.true(records.length > 50);
   t.true(records.every(({ seq }, index) => index === 0 || seq === (records[index - 1]?.seq ?? 0) + 1));
@@ -119,7 +125,7 @@ test("a function that prints faster than its rate loses lines, is told how many,
   const store = open(await tempDir(t), { linesPerSecond: 100 });
   for (let index = 0; index < 5_000; index += 1) store.append(line(`line ${index}`));
   store.append(line("platform.invokeReport", { stream: "platform" }));
-  const records = await store.read("hello", { tail: 10_000 });
+  const records = await tailOf(store, 10_000);
   const dropped = records.filter(({ msg }) => msg === "platform.logsDropped");
   const counted = dropped.reduce((sum, { data }) => sum + Number(data?.count), 0);
   t.is(records.filter(({ stream }) => stream === "stdout").length + counted, 5_000);
@@ -138,7 +144,7 @@ test("a full disk costs log records, never the server, and the loss is told once
   t.is(faults.length, 1);
   await rm(join(dir, "hello"));
   store.append(line("kept"));
-  const records = await store.read("hello", { tail: 10 });
+  const records = await tailOf(store, 10);
   t.true(messages(records).includes("kept"));
   t.is(records.find(({ msg }) => msg === "platform.logsDropped")?.data?.count, 3);
 });
@@ -193,7 +199,7 @@ test("a removed log leaves nothing on disk, and a function of the same name begi
   await store.remove("hello");
   t.deepEqual(await readdir(dir), []);
   store.append(line("new"));
-  t.deepEqual(messages(await store.read("hello", { tail: 10 })), ["new"]);
+  t.deepEqual(messages(await tailOf(store, 10)), ["new"]);
   t.regex(await readFile(join(dir, "hello", "current.ndjson"), "utf8"), /"msg":"new"/);
 });
 
@@ -202,7 +208,7 @@ test("lines that wait to be written are bounded too", async (t) => {
   await mkdir(dir, { recursive: true });
   const store = open(dir, { maxPendingBytes: 10_000, linesPerSecond: 1e6, bytesPerSecond: 1e9 });
   for (let index = 0; index < 1_000; index += 1) store.append(line("x".repeat(800)));
-  const records = await store.read("hello", { tail: 10_000 });
+  const records = await tailOf(store, 10_000);
   t.true(records.length <= 11);
   t.is(records.at(-1)?.data?.count, 990);
 });
