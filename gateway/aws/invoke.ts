@@ -41,7 +41,8 @@ export async function invoke(
   const headers = new Headers({ "Content-Type": "application/json", "X-Amz-Executed-Version": reference.qualifier });
   if (reference.qualifier !== latest) headers.set("X-Amz-Executed-Version", String(call.version.number));
   if (outcome.failed) headers.set("X-Amz-Function-Error", "Unhandled");
-  if (call.options.wantsLogTail) headers.set("X-Amz-Log-Result", await tailOf(parts, call, exchange.signal));
+  if (call.options.wantsLogTail)
+    headers.set("X-Amz-Log-Result", await logTail(parts.runtime, reference.name, exchange));
   return new Response(Uint8Array.from(outcome.payload), { status: 200, headers });
 }
 
@@ -64,10 +65,6 @@ export async function openCall(
   const version = findVersion(runtime, reference);
   exchange.welcomeBody();
   return { reference, version, options, payload: await payloadOf(request, version) };
-}
-
-export function tailOf({ runtime }: AwsInvokeParts, { reference, options }: Call, signal: AbortSignal) {
-  return logTail(runtime, reference.name, options.requestId, signal);
 }
 
 /** The head of the answer, counted as a call of the function. @throws AwsError, TsfnError */

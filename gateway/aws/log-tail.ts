@@ -1,7 +1,8 @@
 // The last 4 KiB of what one invocation logged, as Lambda returns it for `X-Amz-Log-Type: Tail`.
 
-import { setTimeout as pause } from "node:timers/promises";
 import type { LogRecord, Runtime } from "../../runtime/index.ts";
+import { now } from "../../runtime/trace.ts";
+import { type Exchange, reasonOf } from "../exchanges.ts";
 
 /** https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#lambda-Invoke-response-LogResult */
 const tailBytes = 4_096;
@@ -12,25 +13,26 @@ const tailRecords = 4_096;
 /** Lines travel beside the answer and may come a moment later; an invocation that never reports is not waited for longer. */
 const patienceMs = 500;
 
-/** Base64. */
-export async function logTail(runtime: Runtime, name: string, requestId: string, signal: AbortSignal): Promise<string> {
-  const deadlineMs = performance.now() + patienceMs;
-  let records = await recordsOf(runtime, name, requestId, signal);
-  while (!records.some(isReport) && performance.now() < deadlineMs) {
-    await pause(10, undefined, { signal });
-    records = await recordsOf(runtime, name, requestId, signal);
-  }
-  const lines = records.map((record) => lineOf(record, requestId));
-  const text = [`START RequestId: ${requestId}`, ...lines].join("\n");
-  return Buffer.from(`${text}\n`).subarray(-tailBytes).toString("base64");
-}
+/** What the wall clock, which records have, may have been set back by since the call came. */
+const clockSlackMs = 1_000;
 
-async function recordsOf(runtime: Runtime, name: string, requestId: string, signal: AbortSignal): Promise<LogRecord[]> {
-  const records: LogRecord[] = [];
-  for await (const record of runtime.logs(name, { tail: tailRecords, follow: false, signal })) {
-    if (record.requestId === requestId) records.push(record);
+/** Base64. @throws TsfnError the reason that the exchange was aborted with */
+export async function logTail(
+  runtime: Pick<Runtime, "logs">,
+  name: string,
+  { requestId, acceptedAtMs, signal }: Pick<Exchange, "requestId" | "acceptedAtMs" | "signal">,
+): Promise<string> {
+  const sinceMs = Date.now() - (now() - acceptedAtMs) - clockSlackMs;
+  const options = { tail: tailRecords, follow: true, filter: { requestId, sinceMs } };
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+  let text = `START RequestId: ${requestId}\n`;
+  for await (const record of runtime.logs(name, { ...options, signal: patience })) {
+    // No character is less than a byte.
+    text = `${text}${lineOf(record, requestId)}\n`.slice(-tailBytes);
+    if (isReport(record)) break;
   }
-  return records;
+  if (signal.aborted) throw reasonOf(signal);
+  return Buffer.from(text).subarray(-tailBytes).toString("base64");
 }
 
 function isReport({ stream, msg }: LogRecord): boolean {

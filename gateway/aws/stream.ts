@@ -8,7 +8,8 @@ import { AwsError } from "./aws-error.ts";
 import { eventStreamType, type InvokeComplete, invokeComplete, payloadChunks } from "./event-stream.ts";
 import { functionErrorOf } from "./function-error.ts";
 import { type FunctionReference, latest } from "./function-reference.ts";
-import { type AwsInvokeParts, answerTo, type Call, openCall, tailOf } from "./invoke.ts";
+import { type AwsInvokeParts, answerTo, type Call, openCall } from "./invoke.ts";
+import { logTail } from "./log-tail.ts";
 
 /** @throws AwsError, TsfnError: what is no fault of the function */
 export async function invokeStreaming(
@@ -26,7 +27,7 @@ export async function invokeStreaming(
   const answer = await headOf(parts, call, exchange.signal);
   const executed = reference.qualifier === latest ? latest : String(call.version.number);
   const headers = { "Content-Type": eventStreamType, "X-Amz-Executed-Version": executed };
-  const messages = Readable.from(messagesOf(parts, call, answer, exchange.signal), { objectMode: false });
+  const messages = Readable.from(messagesOf(parts, call, answer, exchange), { objectMode: false });
   return new Response(Readable.toWeb(messages) as ReadableStream<Uint8Array>, { status: 200, headers });
 }
 
@@ -42,13 +43,14 @@ async function headOf(parts: AwsInvokeParts, call: Call, signal: AbortSignal): P
 }
 
 async function* messagesOf(
-  parts: AwsInvokeParts,
+  { runtime }: AwsInvokeParts,
   call: Call,
   answer: Answer | InvokeComplete,
-  signal: AbortSignal,
+  exchange: Exchange,
 ): AsyncGenerator<Uint8Array> {
   const end = "status" in answer ? yield* bodyMessages(call, answer) : answer;
-  const tail = call.options.wantsLogTail ? { LogResult: await tailOf(parts, call, signal) } : {};
+  const { options, reference } = call;
+  const tail = options.wantsLogTail ? { LogResult: await logTail(runtime, reference.name, exchange) } : {};
   yield invokeComplete({ ...end, ...tail });
 }
 
