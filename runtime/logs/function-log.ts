@@ -22,7 +22,8 @@ const batchDelayMs = 25;
 const maxBatchBytes = 262_144;
 /** What followers may lag behind before they read the files instead. */
 const maxRecentLines = 4_096;
-/** What a follower that lags behind takes from the files at once. */
+const maxRecentBytes = 2 ** 20;
+/** What a follower that lags behind further takes from the files at once. */
 const maxCatchUpBytes = 2 ** 20;
 
 interface Taken {
@@ -184,7 +185,13 @@ export class FunctionLog {
 
   #tell(lines: readonly StoredLine[]): void {
     if (this.#followers.size === 0) return;
-    this.#recent = [...this.#recent, ...lines].slice(-maxRecentLines);
+    const recent = [...this.#recent, ...lines].slice(-maxRecentLines);
+    let bytes = 0;
+    const tooMuch = recent.findLastIndex(({ text }) => {
+      bytes += text.length;
+      return bytes > maxRecentBytes;
+    });
+    this.#recent = recent.slice(tooMuch + 1);
     for (const wake of this.#followers) wake();
   }
 
