@@ -50,12 +50,15 @@ export async function openRuntime({ settings, sandboxes, observer }: RuntimeOpti
     await catalog.close();
     throw thrown;
   });
-  await prepareOtherNodes(catalog, baseLayers, (thrown) => hub.fault(asTsfnError(thrown)));
+  const fault = (thrown: unknown) => hub.fault(asTsfnError(thrown));
+  await prepareOtherNodes(catalog, baseLayers, fault);
   const layersOf = async ({ layer, manifest }: Pick<FunctionVersion, "layer" | "manifest">) => [
     layer,
     ...(await baseLayers.of(nodeOf(manifest.runtime))),
   ];
-  const logs = openLogStore(dirs.logs, defaultLogLimits, (error) => hub.fault(asTsfnError(error)));
+  const logs = openLogStore(dirs.logs, defaultLogLimits, fault);
+  // Of functions that were removed just before the server ended: their names may get other owners.
+  await logs.keepOnly(new Set(catalog.list().map((version) => version.function))).catch(fault);
   const forker = sandboxes.canFork ? openForker(settings, sandboxes, baseLayers, hub) : noForker;
   const shared: Omit<PoolParts, "version" | "estimates"> = {
     sandboxes,

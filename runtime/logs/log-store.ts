@@ -1,6 +1,7 @@
 // The logs of all functions, one directory each under the data directory. append never waits; reading and following see
 // what is stored. function-log.ts has the rules of one log, log-files.ts its files.
 
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { FunctionLog, type LogLimits } from "./function-log.ts";
@@ -19,6 +20,8 @@ export interface LogStore {
    */
   follow(functionName: string, options: FollowOptions): AsyncIterable<LogRecord>;
   remove(functionName: string): Promise<void>;
+  /** Removes the logs of all other functions, also those that an earlier process left. */
+  keepOnly(functionNames: ReadonlySet<string>): Promise<void>;
   /** Stores what was appended. */
   flush(): Promise<void>;
 }
@@ -53,19 +56,29 @@ export function openLogStore(dir: string, limits: LogLimits, fault: (error: unkn
     logs.set(name, log);
     return log;
   };
+  const remove = async (name: string) => {
+    const log = logOf(name);
+    logs.delete(name);
+    await log.remove();
+  };
   return {
     append: (line) => logOf(line.function).append(line),
     read: (name, options) => read(logOf(name), options),
     follow: (name, options) => follow(logOf(name), options),
-    async remove(name) {
-      const log = logOf(name);
-      logs.delete(name);
-      await log.remove();
+    remove,
+    async keepOnly(names) {
+      const left = (await directoriesIn(dir)).filter((name) => !names.has(name));
+      await Promise.all(left.map(remove));
     },
     async flush() {
       await Promise.all([...logs.values()].map((log) => log.flush()));
     },
   };
+}
+
+async function directoriesIn(dir: string): Promise<string[]> {
+  const entries = await readdir(dir, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 async function* read(log: FunctionLog, { tail, filter = {} }: ReadOptions) {

@@ -203,6 +203,18 @@ test("a removed log leaves nothing on disk, and a function of the same name begi
   t.regex(await readFile(join(dir, "hello", "current.ndjson"), "utf8"), /"msg":"new"/);
 });
 
+test("the logs of functions that are no more are found on disk and removed, and nothing else is", async (t) => {
+  const dir = await tempDir(t);
+  const earlier = open(dir);
+  for (const name of ["kept", "gone", "gone-too"]) earlier.append(line("old", { function: name }));
+  await earlier.flush();
+  await writeFile(join(dir, "note"), "");
+  const store = open(dir);
+  await store.keepOnly(new Set(["kept", "silent"]));
+  t.deepEqual((await readdir(dir)).sort(), ["kept", "note"]);
+  t.deepEqual(messages(await tailOf(store, 10, "kept")), ["old"]);
+});
+
 test("lines that wait to be written are bounded too", async (t) => {
   const dir = await tempDir(t);
   await mkdir(dir, { recursive: true });

@@ -1,7 +1,11 @@
 // Deploy, redeploy and removal through the whole runtime, with real instances.
 
+import { existsSync } from "node:fs";
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
 import test from "ava";
 import { TsfnError } from "../../runtime/errors.ts";
+import { temporaryDirectory } from "../support/function-directory.ts";
 import { heldBody, openTestRuntime, packageOf, type TestRuntime } from "../support/test-runtime.ts";
 import { until } from "../support/until.ts";
 
@@ -120,6 +124,37 @@ test("a removed function still answers what was in flight", async (t) => {
   upload.end();
   t.is(await inFlight, "bye");
 });
+
+test("a removed function's log is gone after a crash, too, though an invocation was in flight", async (t) => {
+  const first = await openTestRuntime(t);
+  await first.deploy("haunted", `console.log("secret of the old owner"); ${reading("bye")}`);
+  await first.deploy("kept", `console.log("still mine"); ${answering("hi")}`);
+  const upload = heldBody();
+  const inFlight = first.text("haunted", { method: "POST", body: upload.body });
+  await until("both are logged", async () => {
+    const logs = await Promise.all([linesOf(first, "haunted"), linesOf(first, "kept")]);
+    return logs.every((lines) => lines.includes("platform.initReport"));
+  });
+  await first.runtime.remove("haunted");
+  // What the disk holds when the process is killed now.
+  const dataDir = temporaryDirectory(t);
+  await cp(first.dataDir, dataDir, { recursive: true });
+  upload.end();
+  t.is(await inFlight, "bye");
+
+  t.true(existsSync(join(dataDir, "logs", "haunted")));
+  const second = await openTestRuntime(t, { dataDir });
+  await second.deploy("haunted", answering("new owner"));
+  t.false((await linesOf(second, "haunted")).includes("secret of the old owner"));
+  t.true((await linesOf(second, "kept")).includes("still mine"));
+});
+
+async function linesOf({ runtime }: TestRuntime, name: string): Promise<string[]> {
+  const lines: string[] = [];
+  const { signal } = new AbortController();
+  for await (const { msg } of runtime.logs(name, { tail: 1_000, follow: false, signal })) lines.push(msg);
+  return lines;
+}
 
 test("restart makes the next call a cold start of the same version", async (t) => {
   await shared.deploy("restarted", answering("hi"));
