@@ -14,6 +14,7 @@ import { TsfnError } from "./errors.ts";
 import type { Layer, LayerStore } from "./layers/index.ts";
 import type { Pools } from "./pool/index.ts";
 import type { LayerDigest } from "./sandbox/index.ts";
+import type { SecretUses } from "./secret-uses.ts";
 import type { SecretStore } from "./secrets/index.ts";
 import type { DeployResult } from "./surface.ts";
 import { endSpan, now } from "./trace.ts";
@@ -27,6 +28,7 @@ export interface DeployParts {
   readonly pools: Pools;
   readonly forker: VersionForker;
   readonly secrets: SecretStore;
+  readonly uses: SecretUses;
   /** @throws TsfnError RUNTIME_NOT_INSTALLED */
   readonly layersOf: (version: Pick<FunctionVersion, "layer" | "manifest">) => Promise<readonly LayerDigest[]>;
   readonly turns: Turns;
@@ -68,10 +70,11 @@ async function storeLayer({ store }: DeployParts, name: string, unpacked: Unpack
 
 async function publish(parts: DeployParts, name: string, stored: Stored): Promise<DeployResult> {
   parts.assertOpen();
-  const { catalog, pools, forker, secrets, layersOf } = parts;
+  const { catalog, pools, forker, secrets, uses, layersOf } = parts;
   const { manifest } = stored.unpacked;
   // Said now, and not by every start.
   secrets.values(manifest.secrets);
+  using _claim = uses.claim(name, manifest.secrets);
   await layersOf({ layer: stored.layer.digest, manifest });
   const current = catalog.current(name);
   if (current !== undefined && isSame(current, stored))

@@ -9,7 +9,7 @@ import { endSpan, now } from "./trace.ts";
 
 /** @param wanted the version's number; null: the newest one before the live one. @throws TsfnError VERSION_NOT_FOUND */
 export async function rollBack(
-  { catalog, pools, forker, assertOpen }: DeployParts,
+  { catalog, pools, forker, uses, assertOpen }: DeployParts,
   live: FunctionVersion,
   wanted: number | null,
 ): Promise<RollbackResult> {
@@ -18,6 +18,7 @@ export async function rollBack(
   const outcome = { name, version: number, previous: live.number };
   if (number === live.number) return { ...outcome, unchanged: true, warmMs: 0, prefork: forker.describe(target) };
   catalog.checkRoutes(target);
+  using _claim = uses.claim(name, target.manifest.secrets);
   const candidate = pools.candidate(target);
   const startedAtMs = now();
   try {

@@ -14,6 +14,7 @@ import type { ObserverHub } from "./observer.ts";
 import type { Pools } from "./pool/index.ts";
 import { rollBack } from "./rollback.ts";
 import type { LayerDigest } from "./sandbox/index.ts";
+import { SecretUses } from "./secret-uses.ts";
 import type { SecretStore } from "./secrets/index.ts";
 import type { LogOptions, Runtime } from "./surface.ts";
 import { Turns } from "./turns.ts";
@@ -38,6 +39,7 @@ const closeTimeoutMs = 5_000;
 export function createRuntime(parts: RuntimeParts): Runtime {
   const { catalog, pools, forker, logs, hub, secrets } = parts;
   const turns = new Turns();
+  const uses = new SecretUses(catalog);
   const stopping = new TsfnError("SHUTTING_DOWN", "the server is shutting down", { retryAfterS: 5 });
   let isStopping = false;
   let closed: Promise<void> | null = null;
@@ -48,6 +50,10 @@ export function createRuntime(parts: RuntimeParts): Runtime {
     const version = catalog.current(name);
     if (version === undefined) throw notFound(name);
     return version;
+  };
+  const replaceInstances = async (version: FunctionVersion): Promise<void> => {
+    const emptied = pools.swap(pools.candidate(version));
+    if (isQuiet(pools, version.function)) await emptied;
   };
 
   return {
@@ -84,31 +90,33 @@ export function createRuntime(parts: RuntimeParts): Runtime {
       return await turns.take(name, () => catalog.deleteAlias(existing(name).function, alias));
     },
 
-    secrets: () => secrets.list().map((secret) => ({ ...secret, functions: usersOf(catalog, secret.name) })),
+    secrets: () => secrets.list().map((secret) => ({ ...secret, functions: uses.live(secret.name) })),
 
     async putSecret(name, value) {
       assertOpen();
       await secrets.put(name, value);
-      // Those in flight finish with what they have.
-      for (const user of usersOf(catalog, name)) await this.restart(user, { zygote: false });
+      // Those in flight finish with what they have. Who is getting a version that names it is done first.
+      const renew = (user: string) =>
+        turns.take(user, async () => {
+          assertOpen();
+          if (uses.live(name).includes(user)) await replaceInstances(existing(user));
+        });
+      await tryEach(new Set([...uses.live(name), ...uses.coming(name)]), renew, `${name} is kept`);
     },
 
     async deleteSecret(name) {
       assertOpen();
-      const users = usersOf(catalog, name);
-      if (users.length > 0) {
-        throw new TsfnError(
-          "SECRET_IN_USE",
-          `${name} cannot be deleted: the live version of ${users.join(", ")} names it`,
-        );
-      }
+      const [users, coming] = [uses.live(name), uses.coming(name)];
+      const refuse = (why: string) => new TsfnError("SECRET_IN_USE", `${name} cannot be deleted: ${why}`);
+      if (users.length > 0) throw refuse(`the live version of ${users.join(", ")} names it`);
+      if (coming.length > 0) throw refuse(`the version of ${coming.join(", ")} that is being deployed names it`);
       await secrets.delete(name);
     },
 
     async deploy(name: string, packageStream: Readable) {
       assertOpen();
       try {
-        return await deploy({ ...parts, turns, assertOpen }, name, packageStream);
+        return await deploy({ ...parts, turns, uses, assertOpen }, name, packageStream);
       } finally {
         collectInBackground(parts);
       }
@@ -128,14 +136,13 @@ export function createRuntime(parts: RuntimeParts): Runtime {
       await turns.take(name, async () => {
         // First: the new pool may start instances at once.
         if (zygote) forker.renew(existing(name));
-        const emptied = pools.swap(pools.candidate(existing(name)));
-        if (isQuiet(pools, name)) await emptied;
+        await replaceInstances(existing(name));
       });
     },
 
     async rollback(name, version) {
       assertOpen();
-      return await turns.take(name, () => rollBack({ ...parts, turns, assertOpen }, existing(name), version));
+      return await turns.take(name, () => rollBack({ ...parts, turns, uses, assertOpen }, existing(name), version));
     },
 
     async scale(name, instances) {
@@ -148,8 +155,7 @@ export function createRuntime(parts: RuntimeParts): Runtime {
           throw new TsfnError("REQUEST_MALFORMED", message, { hint: "Raise scaling.max in tsfn.json" });
         }
         const manifest = { ...version.manifest, scaling: { ...scaling, min: instances } };
-        const emptied = pools.swap(pools.candidate({ ...version, manifest }));
-        if (isQuiet(pools, name)) await emptied;
+        await replaceInstances({ ...version, manifest });
       });
     },
 
@@ -239,8 +245,17 @@ async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> 
   timer.abort();
 }
 
-function usersOf(catalog: Catalog, secret: string): string[] {
-  return catalog.list().flatMap(({ function: name, manifest }) => (manifest.secrets.includes(secret) ? [name] : []));
+/** One after the other, the rest also when some fail. @param done what holds already, for the message of what failed */
+async function tryEach(names: Iterable<string>, act: (name: string) => Promise<void>, done: string): Promise<void> {
+  const failed: { readonly name: string; readonly error: TsfnError }[] = [];
+  for (const name of names) {
+    await act(name).catch((thrown: unknown) => failed.push({ name, error: asTsfnError(thrown) }));
+  }
+  const [first] = failed;
+  if (first === undefined) return;
+  const whys = failed.map(({ name, error }) => `${name}: ${error.message}`).join("; ");
+  const message = `${done}, but not every instance was replaced: ${whys}`;
+  throw new TsfnError(first.error.code, message, { ...first.error.fields, cause: first.error });
 }
 
 function notFound(name: string, version?: number): TsfnError {

@@ -35,10 +35,11 @@ export interface Runtime {
   /** Names and times, never values; with the functions whose live version names each. */
   secrets(): readonly SecretSummary[];
   /**
-   * On disk when it resolves. Functions that name it get new instances with it. @throws SECRET_INVALID, DISK_FULL
+   * On disk when it resolves. Functions that name it get new instances with it, also those that are being deployed.
+   * @throws SECRET_INVALID, DISK_FULL; what replacing instances throws, when it is kept and the others have been replaced
    */
   putSecret(name: string, value: string): Promise<void>;
-  /** @throws SECRET_NOT_FOUND, SECRET_IN_USE while a live version names it */
+  /** @throws SECRET_NOT_FOUND, SECRET_IN_USE while a live version names it, or one that is being deployed */
   deleteSecret(name: string): Promise<void>;
   /**
    * Stores, proves by starting it, and publishes a package made by `packFunction`. Acknowledged only when it is on

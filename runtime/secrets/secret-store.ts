@@ -19,7 +19,7 @@ export interface SecretStore {
   values(names: readonly string[]): Readonly<Record<string, string>>;
   /** On disk when it resolves. @throws TsfnError SECRET_INVALID, DISK_FULL */
   put(name: string, value: string): Promise<void>;
-  /** @throws TsfnError SECRET_NOT_FOUND */
+  /** Nobody gets the value from the call on; it is gone from disk when this resolves. @throws TsfnError SECRET_NOT_FOUND */
   delete(name: string): Promise<void>;
 }
 
@@ -52,11 +52,14 @@ export async function openSecretStore(dir: string): Promise<SecretStore> {
     last = turn.catch(() => undefined);
     return turn;
   };
+  /** Being deleted: nobody gets them any more, though the file may have them still. */
+  const leaving = new Set<{ readonly name: string }>();
+  const has = (name: string) => secrets.has(name) && ![...leaving].some((each) => each.name === name);
   return {
     list: () => [...secrets].map(([name, { updatedAt }]) => ({ name, updatedAt })).sort(byName),
-    has: (name) => secrets.has(name),
+    has,
     values(names) {
-      const missing = names.filter((name) => !secrets.has(name));
+      const missing = names.filter((name) => !has(name));
       if (missing.length > 0) throw notFound(missing);
       return Object.fromEntries(names.map((name) => [name, secrets.get(name)?.value ?? ""]));
     },
@@ -69,10 +72,17 @@ export async function openSecretStore(dir: string): Promise<SecretStore> {
         next.set(name, { value, updatedAt: new Date().toISOString() });
       });
     },
-    delete: (name) =>
-      change((next) => {
-        if (!next.delete(name)) throw notFound([name]);
-      }),
+    async delete(name) {
+      const leaves = { name };
+      leaving.add(leaves);
+      try {
+        await change((next) => {
+          if (!next.delete(name)) throw notFound([name]);
+        });
+      } finally {
+        leaving.delete(leaves);
+      }
+    },
   };
 }
 

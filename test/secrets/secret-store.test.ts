@@ -1,6 +1,6 @@
 // Claims about the store of secrets: what is kept, what is on disk, and what a damaged file means.
 
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { openSecretStore } from "../../runtime/secrets/index.ts";
@@ -57,6 +57,23 @@ test("puts at the same time are all kept", async (t) => {
   const names = Array.from({ length: 20 }, (_, index) => `N${index}`);
   await Promise.all(names.map((name) => store.put(name, name)));
   t.is((await openSecretStore(dir)).list().length, 20);
+});
+
+test("nobody gets a secret that is just being deleted, unless it stays", async (t) => {
+  const dir = temporaryDirectory(t);
+  const store = await openSecretStore(dir);
+  await store.put("A", "one");
+  const deleting = store.delete("A");
+  t.throws(() => store.values(["A"]), { code: "SECRET_NOT_FOUND" });
+  t.false(store.has("A"));
+  await Promise.all([deleting, store.put("A", "two")]);
+  t.deepEqual(store.values(["A"]), { A: "two" });
+  // A directory where the next file is to be written: it cannot be.
+  mkdirSync(join(dir, "secrets.sealed.new"));
+  const refused = store.delete("A");
+  t.throws(() => store.values(["A"]), { code: "SECRET_NOT_FOUND" });
+  await t.throwsAsync(refused, { code: "EISDIR" });
+  t.deepEqual(store.values(["A"]), { A: "two" });
 });
 
 test("a changed, cut or foreign file, and a missing key, are refused with their path", async (t) => {
