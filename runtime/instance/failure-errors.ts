@@ -4,7 +4,8 @@ import type { FunctionVersion } from "../catalog/index.ts";
 import { type Problem, TsfnError } from "../errors.ts";
 import type { Failure } from "../wire/index.ts";
 
-export function loadError(version: FunctionVersion, failure: Failure): TsfnError {
+/** @param printed the last line that it wrote to stderr; empty when there was none */
+export function loadError(version: FunctionVersion, failure: Failure, printed: string): TsfnError {
   const cause = new Error(failure.message);
   cause.name = failure.name;
   cause.stack = failure.stack;
@@ -14,7 +15,7 @@ export function loadError(version: FunctionVersion, failure: Failure): TsfnError
     function: name,
     version: number,
     cause,
-    problems: [problemOf(failure)],
+    problems: [problemOf(failure), ...(printed === "" ? [] : [{ message: `its last words: ${printed}` }])],
   });
 }
 

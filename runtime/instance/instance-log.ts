@@ -8,10 +8,16 @@ import { LineSplitter, maxLineLength } from "../wire/index.ts";
 export class InstanceLog {
   readonly #subject: Pick<LogLine, "function" | "version" | "instance">;
   readonly #sink: (line: LogLine) => void;
+  #lastError = "";
 
   constructor(version: Pick<FunctionVersion, "function" | "number">, instance: string, sink: (line: LogLine) => void) {
     this.#subject = { function: version.function, version: version.number, instance };
     this.#sink = sink;
+  }
+
+  /** The beginning of the last line on stderr that says something; empty when there was none. */
+  get lastError(): string {
+    return this.#lastError;
   }
 
   /** `text` may hold several lines. `requestId` is undefined for what belongs to no invocation. */
@@ -27,6 +33,7 @@ export class InstanceLog {
 
   /** One line without its end. */
   writeLine(stream: LogStream, level: LogLevel, msg: string, requestId: string | undefined): void {
+    if (stream === "stderr" && msg.trim() !== "") this.#lastError = msg.slice(0, 200);
     this.#sink({ ...this.#subject, ...(requestId !== undefined && { requestId }), stream, level, msg });
   }
 

@@ -172,7 +172,6 @@ export class LiveInstance implements Instance {
     return this.#gone;
   }
 
-  /** `hello@3`, in messages. */
   get #what(): string {
     return `${this.version.function}@${this.version.number}`;
   }
@@ -190,9 +189,10 @@ export class LiveInstance implements Instance {
   }
 
   #onLoadFailed(failure: Failure): void {
+    const error = loadError(this.version, failure, this.#log.lastError);
     this.#log.write("stderr", "error", failure.stack, undefined);
     if (this.#known) this.#end(this.#error("FUNCTION_CRASHED", `A clone of ${this.#what} failed: ${failure.message}`));
-    this.#readiness.willNotCome(loadError(this.version, failure));
+    this.#readiness.willNotCome(error);
   }
 
   #onFailed(exchange: Exchange, failure: Failure): void {

@@ -44,6 +44,14 @@ test("an error while loading is LOAD_FAILED with the stack mapped to the source,
   t.deepEqual(told.events, [], "an instance that was never ready is not announced");
 });
 
+test("who deploys is told what a module printed last before it gave up", async (t) => {
+  const error = await failedStart(t, `console.log("hello"); console.error("DB_URL is missing"); process.exit(1);`);
+  t.is(error.code, "LOAD_FAILED");
+  t.is(error.fields.problems?.at(-1)?.message, "its last words: DB_URL is missing");
+  const silent = await failedStart(t, `console.log("hello"); process.exit(1);`);
+  t.false(silent.fields.problems?.some(({ message }) => message.includes("last words")));
+});
+
 const refused: Readonly<Record<string, readonly [string, RegExp]>> = {
   "no export": ["export {};", /exports nothing and does not listen on PORT[\s\S]*export default \{ fetch/],
   "other exports": ["export const a = 1, b = 2;", /exports a, b; wanted/],
