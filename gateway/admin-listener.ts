@@ -8,7 +8,8 @@ import { TsfnError } from "../runtime/errors.ts";
 import { type AdminServerParts, type Guard, serveAdmin } from "./admin-server.ts";
 import { awsErrorResponse, isAwsPath, wrongAccessKey } from "./aws/index.ts";
 import { endBrokenConnections } from "./connection-end.ts";
-import { createStrictServer, type Listener, type ListenerLimits, listenerOf, listenOn } from "./server.ts";
+import type { ListenerLimits } from "./listener-limits.ts";
+import { createStrictServer, type Listener, listenerOf, listenOn } from "./server.ts";
 import { problemParts } from "./status.ts";
 
 /** @throws TsfnError LISTEN_FAILED */
@@ -20,7 +21,7 @@ export async function openAdminListener(
 ): Promise<Listener> {
   const server = createStrictServer(limits, parts.exchanges);
   serveAdmin(server, parts, guardOf(Buffer.from(tokenSha256, "hex")));
-  endBrokenConnections(server, parts.exchanges);
+  endBrokenConnections(server, parts.exchanges, limits);
   return listenerOf(server, await listenOn(server, address, "--admin-listen"));
 }
 

@@ -6,7 +6,8 @@ import type { Server } from "node:http";
 import { connect } from "node:net";
 import { isErrno, TsfnError } from "../runtime/errors.ts";
 import { type AdminServerParts, serveAdmin } from "./admin-server.ts";
-import { createStrictServer, type Listener, type ListenerLimits, listenerOf } from "./server.ts";
+import type { ListenerLimits } from "./listener-limits.ts";
+import { createStrictServer, type Listener, listenerOf } from "./server.ts";
 
 /** Read and write for the owner and the group, nothing for others. */
 const socketMode = 0o660;

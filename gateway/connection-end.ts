@@ -5,19 +5,27 @@ import type { Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { isErrno, TsfnError } from "../runtime/errors.ts";
 import type { Exchanges } from "./exchanges.ts";
+import type { ListenerLimits } from "./listener-limits.ts";
 import { problemBytes } from "./status.ts";
 
 /** How long a client may keep its side open. */
 const closeMs = 1_000;
 
+/** Node's own limit. */
+const maxHeaders = 1_000;
+
 /** A request that cannot be parsed is answered with a problem document, and its connection ends. */
-export function endBrokenConnections(server: Server, exchanges: Exchanges): void {
+export function endBrokenConnections(
+  server: Server,
+  exchanges: Exchanges,
+  limits: Pick<ListenerLimits, "maxHeaderBytes">,
+): void {
   const broken = new WeakSet<Duplex>();
   server.on("clientError", (error, socket) => {
     // The parser complains again about every byte that follows.
     if (broken.has(socket)) return;
     broken.add(socket);
-    endBrokenConnection(exchanges, error, socket);
+    endBrokenConnection(exchanges, parseError(error, limits), socket);
   });
 }
 
@@ -34,8 +42,7 @@ export function refuseConnect(server: Server, exchanges: Exchanges): void {
 }
 
 /** The parser gave up on it: what was asked before is still answered, then the connection ends. */
-function endBrokenConnection(exchanges: Exchanges, cause: Error, socket: Duplex): void {
-  const error = parseError(cause);
+function endBrokenConnection(exchanges: Exchanges, error: TsfnError, socket: Duplex): void {
   if (error.code === "CLIENT_CLOSED" || !socket.writable) return void socket.destroy();
   const last = exchanges.ofSocket(socket).at(-1);
   if (last === undefined) {
@@ -54,12 +61,13 @@ function endSocket(socket: Duplex, lastBytes = ""): void {
   socket.once("close", () => clearTimeout(timer)).end(lastBytes);
 }
 
-function parseError(cause: Error): TsfnError {
+function parseError(cause: Error, { maxHeaderBytes }: Pick<ListenerLimits, "maxHeaderBytes">): TsfnError {
   if (["ECONNRESET", "EPIPE", "HPE_INVALID_EOF_STATE"].some((code) => isErrno(cause, code))) {
     return new TsfnError("CLIENT_CLOSED", "The client closed the connection", { cause });
   }
   if (isErrno(cause, "HPE_HEADER_OVERFLOW")) {
-    return new TsfnError("HEADERS_TOO_LARGE", "The request's head is over the limit of this listener", { cause });
+    const most = `${maxHeaderBytes} bytes and ${maxHeaders} headers`;
+    return new TsfnError("HEADERS_TOO_LARGE", `The request's head is over the limit, which is ${most}`, { cause });
   }
   if (isErrno(cause, "ERR_HTTP_REQUEST_TIMEOUT")) {
     return new TsfnError("REQUEST_TIMEOUT", "The request's head did not arrive in time", { cause });

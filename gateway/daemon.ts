@@ -11,8 +11,9 @@ import type { SandboxFactory } from "../runtime/sandbox/index.ts";
 import { openAdminListener } from "./admin-listener.ts";
 import { openAdminSocket } from "./admin-socket.ts";
 import { Exchanges } from "./exchanges.ts";
+import { defaultLimits, type ListenerLimits } from "./listener-limits.ts";
 import { createMetrics } from "./metrics.ts";
-import { defaultLimits, type Listener, type ListenerLimits, openPublicListener } from "./server.ts";
+import { type Listener, openPublicListener } from "./server.ts";
 import { type CallTracing, openTracing } from "./tracing.ts";
 
 export interface DaemonParts {

@@ -9,6 +9,7 @@ import { sendProblem } from "./answer.ts";
 import { endBrokenConnections, refuseConnect } from "./connection-end.ts";
 import type { Exchange, Exchanges, OpenOptions } from "./exchanges.ts";
 import { type InvokeParts, invoke } from "./invoke.ts";
+import { defaultLimits, type ListenerLimits } from "./listener-limits.ts";
 import { discardRest } from "./request-body.ts";
 import { parseTarget, publicRoute, shown } from "./routes.ts";
 import { isWebSocketUpgrade, openUpgrade } from "./upgrade.ts";
@@ -21,18 +22,6 @@ export interface Listener {
   /** Ends connections that are idle at once and all others after a moment. Resolves when none is left. */
   close(): Promise<void>;
 }
-
-export interface ListenerLimits {
-  readonly headersTimeoutMs: number;
-  readonly maxHeaderBytes: number;
-  readonly maxConnections: number;
-}
-
-export const defaultLimits: ListenerLimits = {
-  headersTimeoutMs: 10_000,
-  maxHeaderBytes: 32 * 2 ** 10,
-  maxConnections: 10_000,
-};
 
 export interface PublicParts extends InvokeParts {
   readonly runtime: InvokeParts["runtime"] & Pick<Runtime, "routeTo">;
@@ -65,7 +54,7 @@ export async function openPublicListener(
       new TsfnError("REQUEST_MALFORMED", "The Expect header wants something else than 100-continue"),
     );
   });
-  endBrokenConnections(server, parts.exchanges);
+  endBrokenConnections(server, parts.exchanges, limits);
   return listenerOf(server, await listenOn(server, address, "--listen"));
 }
 

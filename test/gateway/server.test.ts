@@ -3,7 +3,8 @@
 import { connect } from "node:net";
 import test from "ava";
 import { pino } from "pino";
-import { defaultLimits, openPublicListener } from "../../gateway/server.ts";
+import { defaultLimits } from "../../gateway/listener-limits.ts";
+import { openPublicListener } from "../../gateway/server.ts";
 import { TsfnError } from "../../runtime/errors.ts";
 import { answerOf, openTestGateway, parseResponses, readAll } from "../support/gateway.ts";
 
@@ -46,6 +47,12 @@ const refused: readonly [claim: string, bytes: string, status: number, code: str
   [
     "headers over the limit",
     `GET /function/hello HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(40_000)}\r\n\r\n`,
+    431,
+    "HEADERS_TOO_LARGE",
+  ],
+  [
+    "more headers than Node takes",
+    `GET /function/hello HTTP/1.1\r\nHost: a\r\n${"X: y\r\n".repeat(1_000)}\r\n`,
     431,
     "HEADERS_TOO_LARGE",
   ],
