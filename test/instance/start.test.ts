@@ -55,6 +55,14 @@ test("who deploys is told what a module printed last before it gave up", async (
 const refused: Readonly<Record<string, readonly [string, RegExp]>> = {
   "no export": ["export {};", /exports nothing and does not listen on PORT[\s\S]*export default \{ fetch/],
   "other exports": ["export const a = 1, b = 2;", /exports a, b; wanted/],
+  "a fetch that cannot be called": [
+    "export default { fetch: 5 };",
+    /exports default, but the fetch of its default is a number; wanted/,
+  ],
+  "a handler that cannot be called": [
+    "export const handler = {};",
+    /exports handler, but its handler is an object; wanted/,
+  ],
   "a bare default function": [
     "export default function f() {}",
     /export default \{ fetch: handler \}[\s\S]*"handler": "node"/,

@@ -6,7 +6,7 @@ import type { FrameworkWatch } from "./functions-framework.ts";
 import type { Handler } from "./handler.ts";
 import { lambdaHandler } from "./lambda.ts";
 import { connectToPort, type PortWatch } from "./listening.ts";
-import { exportNames, LoadError, property } from "./module.ts";
+import { exportNames, kindOf, LoadError, property } from "./module.ts";
 import { nodeHandler, serverHandler } from "./node.ts";
 import { relay } from "./relay.ts";
 
@@ -80,7 +80,15 @@ async function chooseServer({ port, listening }: Surroundings, patienceMs: numbe
 }
 
 function refuse(module: unknown, wanted: string): never {
-  throw new LoadError(`the module exports ${exportNames(module)}; wanted ${wanted}`);
+  throw new LoadError(`the module exports ${exportNames(module)}${notCallable(module)}; wanted ${wanted}`);
+}
+
+/** What has the right name, but is no function. */
+function notCallable(module: unknown): string {
+  const target = property(module, "default");
+  const [fetch, handler] = [property(target, "fetch"), property(module, "handler")];
+  if (fetch !== undefined && typeof fetch !== "function") return `, but the fetch of its default is ${kindOf(fetch)}`;
+  return handler === undefined || typeof handler === "function" ? "" : `, but its handler is ${kindOf(handler)}`;
 }
 
 const bareFunction =

@@ -24,3 +24,10 @@ export function exportNames(module: unknown): string {
   const names = typeof module === "object" && module !== null ? Object.keys(module) : [];
   return names.length === 0 ? "nothing" : names.slice(0, 20).join(", ");
 }
+
+/** `a number`, `an object`, `null`: for a message. */
+export function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  const kind = typeof value;
+  return `${/^[aeiou]/.test(kind) ? "an" : "a"} ${kind}`;
+}
