@@ -1,6 +1,7 @@
 // The machine's share of instances, over all pools: how many there may be, how many may start at the same time, and who
 // is next. Fair by need: whoever holds the fewest goes first, and a full machine lets go of the longest idle instance.
 
+import type { ErrorCode } from "../errors.ts";
 import type { Capacity } from "./capacity.ts";
 
 export interface BudgetLimits extends Capacity {
@@ -12,6 +13,8 @@ export interface BudgetLimits extends Capacity {
 
 /** A pool, as the budget sees it. */
 export interface BudgetMember {
+  /** Its instances have a network, of which there are fewer than instances (runtime/egress). */
+  usesNetwork(): boolean;
   /** Instances it would start now. */
   startsWanted(): number;
   /** Granted: starts one, and calls `started` and `gone` later. */
@@ -104,8 +107,9 @@ export class Budget {
     this.#grant();
   }
 
-  /** The start is over, and nothing came of it. */
-  failed(member: BudgetMember): void {
+  /** The start is over, and nothing came of it. For want of a network: an idle instance that has one is let go for the next try. */
+  failed(member: BudgetMember, code: ErrorCode): void {
+    if (code === "NO_CAPACITY" && member.usesNetwork()) this.#evict((other) => other.usesNetwork());
     this.leaving(member);
     this.started(member);
     this.gone(member);
@@ -180,10 +184,10 @@ export class Budget {
   }
 
   /** Looks at every pool, but only when the machine is full. */
-  #evict(): boolean {
+  #evict(isOf: (member: BudgetMember) => boolean = () => true): boolean {
     let longest: { readonly member: BudgetMember; readonly sinceMs: number } | undefined;
     for (const member of this.#accounts.keys()) {
-      const sinceMs = this.#hungry.has(member) ? null : member.spareSinceMs();
+      const sinceMs = this.#hungry.has(member) || !isOf(member) ? null : member.spareSinceMs();
       if (sinceMs !== null && (longest === undefined || sinceMs < longest.sinceMs)) longest = { member, sinceMs };
     }
     longest?.member.retireSpare();

@@ -32,6 +32,7 @@ export class Fleet {
   readonly #emptied = Promise.withResolvers<void>();
   readonly #isSingleUse: boolean;
   readonly #member: BudgetMember = {
+    usesNetwork: () => this.#parts.version.manifest.network !== "none",
     startsWanted: () => this.#startsWanted(),
     start: () => {
       this.#outlook.started();
@@ -196,7 +197,7 @@ export class Fleet {
   #startFailed(slot: Slot, failure: TsfnError): TsfnError {
     this.#slots.delete(slot);
     this.#crashed(slot, failure);
-    this.#parts.budget.failed(this.#member);
+    this.#parts.budget.failed(this.#member, failure.code);
     this.reconsider();
     return failure;
   }

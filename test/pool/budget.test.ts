@@ -2,10 +2,12 @@
 
 import test from "ava";
 import fc from "fast-check";
+import type { ErrorCode } from "../../runtime/errors.ts";
 import { Budget, type BudgetLimits, type BudgetMember } from "../../runtime/pool/budget.ts";
 
 /** A pool that wants a number of instances and lets the test end starts and idle ones. */
 class Wanting implements BudgetMember {
+  hasNetwork = false;
   readonly budget: Budget;
   wanted = 0;
   starting = 0;
@@ -25,6 +27,10 @@ class Wanting implements BudgetMember {
   want(count: number): void {
     this.wanted = count;
     this.budget.request(this);
+  }
+
+  usesNetwork(): boolean {
+    return this.hasNetwork;
   }
 
   startsWanted(): number {
@@ -50,6 +56,11 @@ class Wanting implements BudgetMember {
     this.starting -= 1;
     this.ready += 1;
     this.budget.started(this);
+  }
+
+  failStart(code: ErrorCode): void {
+    this.starting -= 1;
+    this.budget.failed(this, code);
   }
 
   finishLeaving(): void {
@@ -181,5 +192,30 @@ test("whatever pools want and whichever starts and instances end, the limits hol
       }
       t.true(pools.every(({ wanted, ready }) => ready >= wanted));
     }),
+  );
+});
+
+test("for want of a network the longest idle instance that has one is let go, and no other", (t) => {
+  const budget = newBudget();
+  const [plain, older, newer, wanting] = [budget, budget, budget, budget].map((each) => new Wanting(each));
+  if (!plain || !older || !newer || !wanting) return t.fail();
+  for (const [at, pool] of [plain, older, newer].entries()) {
+    pool.hasNetwork = pool !== plain;
+    pool.want(1);
+    pool.finishStart();
+    pool.wanted = 0;
+    pool.idleSinceMs = at;
+  }
+  wanting.hasNetwork = true;
+  wanting.want(1);
+  wanting.failStart("STARTUP_FAILED");
+  t.deepEqual(
+    [plain, older, newer].map(({ leaving }) => leaving),
+    [0, 0, 0],
+  );
+  wanting.failStart("NO_CAPACITY");
+  t.deepEqual(
+    [plain, older, newer].map(({ leaving }) => leaving),
+    [0, 1, 0],
   );
 });
