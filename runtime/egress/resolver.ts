@@ -109,7 +109,10 @@ async function askByDatagram(
   const stop = () => reject(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
   try {
-    socket.connect(port, address, () => socket.send(query, (error) => error && reject(error)));
+    // Node calls back on a failure, too; sending would throw then, where nobody can catch it.
+    const connected = (error?: Error) =>
+      error ? reject(error) : socket.send(query, (error) => error && reject(error));
+    socket.connect(port, address, connected);
     return await promise;
   } finally {
     signal.removeEventListener("abort", stop);
