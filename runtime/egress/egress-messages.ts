@@ -17,6 +17,7 @@ export interface NetworkSockets {
 }
 
 export type EgressRequest =
+  /** → taken */
   | {
       readonly verb: "open";
       /** Of the sandbox. */
@@ -28,6 +29,8 @@ export type EgressRequest =
   | { readonly verb: "close"; readonly id: string };
 
 export type EgressEvent =
+  /** The sockets that came with its `open` are the worker's from now on. */
+  | { readonly event: "taken"; readonly id: string }
   | { readonly event: "closed"; readonly id: string }
   /** A line for the function's log. */
   | { readonly event: "notice"; readonly id: string; readonly message: string }

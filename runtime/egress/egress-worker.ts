@@ -29,6 +29,7 @@ port.on("message", (request: EgressRequest) => {
 });
 
 function open({ id, network, sockets }: Extract<EgressRequest, { verb: "open" }>): void {
+  tell({ event: "taken", id });
   const notice = (message: string) => tell({ event: "notice", id, message });
   const fault = (error: Error) => tell({ event: "fault", message: `${id}: ${error.message}` });
   const policy = policyOf(network, { own, now });

@@ -1,6 +1,7 @@
 // tsfnd's side of the way out: starts the worker thread that carries what functions send (egress-worker.ts), when the first
 // one may, and hands it each sandbox's sockets. Downloads are another thread's work, so that they delay no answer.
 
+import { closeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { TsfnError } from "../errors.ts";
 import {
@@ -44,6 +45,8 @@ export function openEgress(options: EgressOptions): Egress {
 interface Open {
   readonly grant: EgressGrant;
   readonly closed: PromiseWithResolvers<void>;
+  /** The worker has its sockets. */
+  isTaken: boolean;
 }
 
 class WorkerEgress implements Egress {
@@ -68,7 +71,7 @@ class WorkerEgress implements Egress {
 
   open(grant: EgressGrant): void {
     const { id, network, sockets } = grant;
-    this.#open.set(id, { grant, closed: Promise.withResolvers() });
+    this.#open.set(id, { grant, closed: Promise.withResolvers(), isTaken: false });
     this.#ask({ verb: "open", id, network, sockets });
   }
 
@@ -100,15 +103,32 @@ class WorkerEgress implements Egress {
   #hear(event: EgressEvent): void {
     if (event.event === "fault") this.#options.fault(new Error(`egress: ${event.message}`));
     else if (event.event === "notice") this.#open.get(event.id)?.grant.notice(event.message);
-    else this.#forget(event.id);
+    else if (event.event === "closed") this.#forget(event.id);
+    else this.#take(event.id);
   }
 
-  /** Its sockets were closed with it. The next grant starts another. */
+  #take(id: string): void {
+    const open = this.#open.get(id);
+    if (open !== undefined) open.isTaken = true;
+  }
+
+  /** The sockets that it had taken were closed with it; what it told by then has been heard. The next grant starts another. */
   #died(): void {
     this.#worker = null;
-    for (const [id, { grant }] of this.#open) {
+    for (const [id, { grant, isTaken }] of this.#open) {
       this.#forget(id);
+      if (!isTaken) this.#closeSockets(grant.sockets);
       grant.lost();
+    }
+  }
+
+  #closeSockets({ connections, names, nameStreams }: NetworkSockets): void {
+    for (const fd of [connections, names, nameStreams]) {
+      try {
+        closeSync(fd);
+      } catch (thrown) {
+        this.#options.fault(new Error(`closing a socket that the egress worker did not take: ${thrown}`));
+      }
     }
   }
 

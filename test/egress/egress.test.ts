@@ -1,9 +1,12 @@
 // The worker thread that carries what functions send: it may die, and what was its own is told so, and another one comes.
 
 import { once } from "node:events";
+import { openSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import test from "ava";
 import { openEgress } from "../../runtime/egress/index.ts";
+import { temporaryDirectory } from "../support/function-directory.ts";
 import { until } from "../support/until.ts";
 
 const grant = (id: string, descriptor: number, lost: () => void = () => {}) => ({
@@ -13,6 +16,15 @@ const grant = (id: string, descriptor: number, lost: () => void = () => {}) => (
   notice: () => {},
   lost,
 });
+
+function linkOf(fd: string): string | null {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    // Of the directory that was being read.
+    return null;
+  }
+}
 
 test("a worker that dies loses what it had, says why, and is replaced", async (t) => {
   const [faults, lost] = [[] as Error[], [] as string[]];
@@ -24,6 +36,21 @@ test("a worker that dies loses what it had, says why, and is replaced", async (t
   await egress.close("a");
   egress.open(grant("c", -1, () => lost.push("c")));
   await until("the next one, too", () => lost.length === 3);
+});
+
+test("what a worker that died had not taken yet is closed in its place", async (t) => {
+  const path = join(temporaryDirectory(t), "held");
+  writeFileSync(path, "");
+  const held = () => readdirSync("/proc/self/fd").filter((fd) => linkOf(fd) === path).length;
+  const egress = openEgress({ openFiles: 1_000, fault: () => {} });
+  const lost: string[] = [];
+  // The first kills it before it gets to the second.
+  egress.open(grant("a", -1, () => lost.push("a")));
+  const [connections, names, nameStreams] = [openSync(path, "r"), openSync(path, "r"), openSync(path, "r")];
+  egress.open({ ...grant("b", -1, () => lost.push("b")), sockets: { connections, names, nameStreams } });
+  t.is(held(), 3);
+  await until("both are told", () => lost.length === 2);
+  t.is(held(), 0);
 });
 
 test("what was never opened is closed at once", async (t) => {
