@@ -50,6 +50,8 @@ export interface EgressLimits {
   readonly connectTimeoutMs: number;
   /** Nothing came or went for so long. */
   readonly idleTimeoutMs: number;
+  /** The function is done, and its destination does not take what is left. */
+  readonly lingerTimeoutMs: number;
   /** Until the server's resolvers have answered. */
   readonly lookupTimeoutMs: number;
 }
@@ -66,6 +68,7 @@ export function egressLimits(openFiles: number): EgressLimits {
     nameStreamsPerSandbox: 8,
     connectTimeoutMs: 10_000,
     idleTimeoutMs: 600_000,
+    lingerTimeoutMs: 10_000,
     lookupTimeoutMs: 5_000,
   };
 }

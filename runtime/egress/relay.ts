@@ -11,12 +11,15 @@ export interface RelayParts {
   readonly port: number;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** For what is left to be sent to the destination after the function's side has closed; nothing of it went for so long. */
+  readonly lingerTimeoutMs: number;
   /** It never came to a connection; the error's code. */
   readonly failed: (code: string) => void;
 }
 
-/** It is over when `inner` is closed; to end it, reset that. */
-export function relay({ inner, address, port, connectTimeoutMs, idleTimeoutMs, failed }: RelayParts): void {
+/** Returns the destination's side. The connection is over when both sides are closed; to end it, reset both. */
+export function relay(parts: RelayParts): Socket {
+  const { inner, address, port, connectTimeoutMs, idleTimeoutMs, lingerTimeoutMs, failed } = parts;
   const outer = connect({ host: address, port, allowHalfOpen: true, noDelay: true });
   let isConnected = false;
   outer.setTimeout(connectTimeoutMs);
@@ -33,14 +36,17 @@ export function relay({ inner, address, port, connectTimeoutMs, idleTimeoutMs, f
     inner.pipe(outer);
     outer.pipe(inner);
   });
-  closeTogether(inner, outer);
-  closeTogether(outer, inner);
+  closeTogether(inner, outer, lingerTimeoutMs);
+  // A function may take its time to read, and its connections end with it.
+  closeTogether(outer, inner, idleTimeoutMs);
+  return outer;
 }
 
-/** After both ends were passed on there is nothing left to reset. */
-function closeTogether(one: Socket, other: Socket): void {
+/** After both ends were passed on there is nothing left to reset, but what the other one has not been sent yet. */
+function closeTogether(one: Socket, other: Socket, patienceMs: number): void {
   one.once("close", () => {
-    if (one.readableEnded && one.writableFinished) other.destroySoon();
-    else reset(other);
+    if (!one.readableEnded || !one.writableFinished) return reset(other);
+    other.setTimeout(patienceMs, () => reset(other));
+    other.destroySoon();
   });
 }

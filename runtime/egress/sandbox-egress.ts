@@ -36,7 +36,8 @@ const maxNotices = 32;
 export class SandboxEgress {
   readonly #parts: SandboxEgressParts;
   readonly #names: NameServer;
-  readonly #connections = new Set<Socket>();
+  /** The sides of each that are open: the function's, the destination's. */
+  readonly #connections = new Set<Set<Socket>>();
   readonly #nameStreams = new Set<Socket>();
   readonly #told = new Set<string>();
   readonly #servers: readonly Server[];
@@ -61,8 +62,10 @@ export class SandboxEgress {
   async close(): Promise<void> {
     const servers = this.#servers.map((server) => new Promise<void>((closed) => server.close(() => closed())));
     const datagrams = new Promise<void>((closed) => this.#datagrams.close(closed));
-    for (const socket of [...this.#connections, ...this.#nameStreams]) reset(socket);
-    await Promise.all([...servers, datagrams]);
+    const sockets = [...this.#connections, this.#nameStreams].flatMap((open) => [...open]);
+    const ends = sockets.map((socket) => new Promise((closed) => socket.once("close", closed)));
+    for (const socket of sockets) reset(socket);
+    await Promise.all([...servers, datagrams, ...ends]);
   }
 
   #listen(fd: number, accepted: (socket: Socket) => void): Server {
@@ -73,7 +76,6 @@ export class SandboxEgress {
 
   #connection(inner: Socket): void {
     const { policy, shared } = this.#parts;
-    const { limits, connections } = shared;
     inner.on("error", ignore);
     const { localAddress, localPort: port } = inner;
     // It was reset before anybody looked.
@@ -85,15 +87,23 @@ export class SandboxEgress {
       reset(inner);
       return;
     }
-    this.#connections.add(inner);
-    connections.count += 1;
-    inner.once("close", () => {
-      this.#connections.delete(inner);
-      connections.count -= 1;
-    });
     const failed = (code: string) => this.#notice(`network: ${written(address, port)} cannot be reached: ${code}`);
-    const { connectTimeoutMs, idleTimeoutMs } = limits;
-    relay({ inner, address, port, connectTimeoutMs, idleTimeoutMs, failed });
+    this.#count(inner, relay({ inner, address, port, failed, ...shared.limits }));
+  }
+
+  /** It is one as long as either side has a descriptor: a destination that does not read keeps its own. */
+  #count(...sides: readonly Socket[]): void {
+    const { connections } = this.#parts.shared;
+    const open = new Set(sides);
+    this.#connections.add(open);
+    connections.count += 1;
+    for (const side of sides)
+      side.once("close", () => {
+        open.delete(side);
+        if (open.size > 0) return;
+        this.#connections.delete(open);
+        connections.count -= 1;
+      });
   }
 
   #crowded(): string | null {

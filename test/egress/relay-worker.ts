@@ -38,7 +38,14 @@ const near = createServer({ allowHalfOpen: true }, (inner) => {
   inners.push(inner);
   const target = targets[next++ % targets.length];
   if (target === undefined) return;
-  relay({ inner, ...target, connectTimeoutMs: 60_000, idleTimeoutMs: 60_000, failed: () => {} });
+  relay({
+    inner,
+    ...target,
+    connectTimeoutMs: 60_000,
+    idleTimeoutMs: 60_000,
+    lingerTimeoutMs: 60_000,
+    failed: () => {},
+  });
 });
 const port = await listen(near);
 

@@ -52,3 +52,38 @@ for (const ending of ["none", "at once", "later"]) {
     t.true(tookMs < 1_000, `${tookMs} ms`);
   });
 }
+
+/** Prints how many bytes a function got that began to read after its destination was done, and a while more. */
+const lateReader = `
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { createServer, Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { relay } from ${JSON.stringify(join(import.meta.dirname, "../../runtime/egress/relay.ts"))};
+for (const name of ["tcp_rmem", "tcp_wmem"]) writeFileSync("/proc/sys/net/ipv4/" + name, "4096 4096 4096");
+const listen = async (accepted) => {
+  const server = createServer({ allowHalfOpen: true }, accepted).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server.address().port;
+};
+const port = await listen((socket) => socket.resume().end(Buffer.alloc(48 * 1024)));
+const relayed = Promise.withResolvers();
+const limits = { connectTimeoutMs: 60_000, idleTimeoutMs: 60_000, lingerTimeoutMs: 50 };
+const near = await listen((inner) => relayed.resolve(relay({ inner, address: "127.0.0.1", port, ...limits, failed: console.log })));
+const client = new Socket().pause().connect(near, "127.0.0.1").end();
+await once(await relayed.promise, "close");
+await pause(500);
+let bytes = 0;
+client.on("data", (piece) => (bytes += piece.length)).on("error", () => {});
+await once(client.resume(), "close").catch(() => {});
+console.log(bytes);
+process.exit();
+`;
+
+test.serial("a function that reads slowly gets what its destination had sent before it closed", async (t) => {
+  const [command = "", ...args] = [...alone, `ip link set lo mtu 1500 up && exec "$0" "$@"`, process.execPath];
+  const child = spawn(command, [...args, "--input-type=module", "-e", lateReader], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.is(await text(child.stdout), `${48 * 1024}\n`);
+});
