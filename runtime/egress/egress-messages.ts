@@ -22,6 +22,8 @@ export type EgressRequest =
       readonly verb: "open";
       /** Of the sandbox. */
       readonly id: string;
+      /** Of whose instances it is one. */
+      readonly functionName: string;
       readonly network: GrantedNetwork;
       readonly sockets: NetworkSockets;
     }
@@ -42,8 +44,10 @@ export interface EgressLimits {
   readonly sandboxes: number;
   /** Connections of all of them. */
   readonly connections: number;
+  readonly connectionsPerFunction: number;
   readonly connectionsPerSandbox: number;
   readonly lookups: number;
+  readonly lookupsPerFunction: number;
   readonly lookupsPerSandbox: number;
   /** To the name server, over TCP. */
   readonly nameStreamsPerSandbox: number;
@@ -56,14 +60,21 @@ export interface EgressLimits {
   readonly lookupTimeoutMs: number;
 }
 
+/** Of what all functions have together, so that it takes several to leave nothing to the others. */
+const mostOfOneFunction = 1 / 3;
+const lookups = 256;
+
 /** A tenth of the descriptors for those that listen, a tenth for those that are connected, two for each. */
 export function egressLimits(openFiles: number): EgressLimits {
   const share = Math.min(20_000, openFiles) / 10;
+  const connections = Math.max(2, Math.floor(share / 2));
   return {
     sandboxes: Math.max(1, Math.floor(share / 3)),
-    connections: Math.max(2, Math.floor(share / 2)),
+    connections,
+    connectionsPerFunction: Math.max(1, Math.floor(connections * mostOfOneFunction)),
     connectionsPerSandbox: 256,
-    lookups: 256,
+    lookups,
+    lookupsPerFunction: Math.floor(lookups * mostOfOneFunction),
     lookupsPerSandbox: 32,
     nameStreamsPerSandbox: 8,
     connectTimeoutMs: 10_000,

@@ -4,6 +4,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { OwnAddresses } from "./address-classes.ts";
 import type { EgressEvent, EgressLimits, EgressRequest } from "./egress-messages.ts";
+import { Places } from "./places.ts";
 import { policyOf } from "./policy.ts";
 import { Resolver } from "./resolver.ts";
 import { SandboxEgress, type SharedEgress } from "./sandbox-egress.ts";
@@ -18,7 +19,8 @@ const shared: SharedEgress = {
   limits,
   own,
   resolver: new Resolver(limits, now),
-  connections: { count: 0 },
+  connections: new Places({ places: limits.connections, placesPerFunction: limits.connectionsPerFunction }),
+  lookups: new Places({ places: limits.lookups, placesPerFunction: limits.lookupsPerFunction }),
 };
 const sandboxes = new Map<string, SandboxEgress>();
 const tell = (event: EgressEvent): void => port.postMessage(event);
@@ -28,12 +30,12 @@ port.on("message", (request: EgressRequest) => {
   else void close(request.id);
 });
 
-function open({ id, network, sockets }: Extract<EgressRequest, { verb: "open" }>): void {
+function open({ id, functionName, network, sockets }: Extract<EgressRequest, { verb: "open" }>): void {
   tell({ event: "taken", id });
   const notice = (message: string) => tell({ event: "notice", id, message });
   const fault = (error: Error) => tell({ event: "fault", message: `${id}: ${error.message}` });
   const policy = policyOf(network, { own, now });
-  sandboxes.set(id, new SandboxEgress({ policy, sockets, notice, fault, shared }));
+  sandboxes.set(id, new SandboxEgress({ functionName, policy, sockets, notice, fault, shared }));
 }
 
 async function close(id: string): Promise<void> {

@@ -15,6 +15,8 @@ import {
 export interface EgressGrant {
   /** Of the sandbox. */
   readonly id: string;
+  /** Of whose instances it is one: a function has no more than its share of what all may have. */
+  readonly functionName: string;
   readonly network: GrantedNetwork;
   readonly sockets: NetworkSockets;
   /** Hears what its function should know. */
@@ -24,12 +26,18 @@ export interface EgressGrant {
 }
 
 export interface Egress {
-  /** @throws TsfnError NO_CAPACITY when as many sandboxes have a network as may; asked before one is opened */
-  assertRoom(): void;
-  /** The sockets are its own from now on. */
-  open(grant: EgressGrant): void;
+  /** Before one is opened. @throws TsfnError NO_CAPACITY when as many sandboxes have a network, or will have, as may */
+  reserve(): EgressRoom;
   /** Ends every connection of the sandbox at once. Resolves when no socket of it is left; at once where there is none. */
   close(id: string): Promise<void>;
+}
+
+/** For one sandbox; nobody else's until it is opened or released. */
+export interface EgressRoom {
+  /** The sockets are the egress's own from now on. */
+  open(grant: EgressGrant): void;
+  /** Harmless after `open`, whose room is given back by `close`. */
+  release(): void;
 }
 
 export interface EgressOptions {
@@ -53,6 +61,7 @@ class WorkerEgress implements Egress {
   readonly #options: EgressOptions;
   readonly #limits;
   readonly #open = new Map<string, Open>();
+  #reserved = 0;
   #worker: Worker | null = null;
 
   constructor(options: EgressOptions) {
@@ -60,19 +69,19 @@ class WorkerEgress implements Egress {
     this.#limits = egressLimits(options.openFiles);
   }
 
-  assertRoom(): void {
-    const { sandboxes } = this.#limits;
-    if (this.#open.size < sandboxes) return;
-    const message = `${sandboxes} instances with a network are all that ${this.#options.openFiles} open files allow`;
-    throw new TsfnError("NO_CAPACITY", message, {
-      hint: "Retry later, or start the server with a higher limit (ulimit -n)",
-    });
-  }
-
-  open(grant: EgressGrant): void {
-    const { id, network, sockets } = grant;
-    this.#open.set(id, { grant, closed: Promise.withResolvers(), isTaken: false });
-    this.#ask({ verb: "open", id, network, sockets });
+  reserve(): EgressRoom {
+    this.#assertRoom();
+    this.#reserved += 1;
+    let isReserved = true;
+    const release = (): void => {
+      if (isReserved) this.#reserved -= 1;
+      isReserved = false;
+    };
+    const open = (grant: EgressGrant): void => {
+      release();
+      this.#openNow(grant);
+    };
+    return { open, release };
   }
 
   close(id: string): Promise<void> {
@@ -80,6 +89,21 @@ class WorkerEgress implements Egress {
     if (open === undefined) return Promise.resolve();
     this.#ask({ verb: "close", id });
     return open.closed.promise;
+  }
+
+  #assertRoom(): void {
+    const { sandboxes } = this.#limits;
+    if (this.#open.size + this.#reserved < sandboxes) return;
+    const message = `${sandboxes} instances with a network are all that ${this.#options.openFiles} open files allow`;
+    throw new TsfnError("NO_CAPACITY", message, {
+      hint: "Retry later, or start the server with a higher limit (ulimit -n)",
+    });
+  }
+
+  #openNow(grant: EgressGrant): void {
+    const { id, functionName, network, sockets } = grant;
+    this.#open.set(id, { grant, closed: Promise.withResolvers(), isTaken: false });
+    this.#ask({ verb: "open", id, functionName, network, sockets });
   }
 
   #ask(request: EgressRequest): void {

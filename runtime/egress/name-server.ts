@@ -4,15 +4,19 @@
 import { type DecodedPacket, decode, encode, type Question, RECURSION_AVAILABLE, RECURSION_DESIRED } from "dns-packet";
 import type { OwnAddresses } from "./address-classes.ts";
 import type { EgressLimits } from "./egress-messages.ts";
+import type { Places } from "./places.ts";
 import { type Policy, toAllow } from "./policy.ts";
 import type { Resolver, Transport } from "./resolver.ts";
 
 export interface NameServerParts {
+  readonly functionName: string;
   readonly policy: Policy;
   readonly own: Pick<OwnAddresses, "reaches">;
   readonly resolver: Pick<Resolver, "ask">;
   readonly notice: (message: string) => void;
   readonly limits: Pick<EgressLimits, "lookupsPerSandbox">;
+  /** Those under way of all sandboxes. */
+  readonly lookups: Places;
 }
 
 /** RFC 1035, 4.1.1. */
@@ -44,7 +48,13 @@ export class NameServer {
       return said(packet, codes.notImplemented);
     const local = this.#withoutAsking(question);
     if (local !== null) return said(packet, local);
-    if (this.#inFlight >= this.#parts.limits.lookupsPerSandbox) return said(packet, codes.serverFailure);
+    const full = this.#full();
+    if (full !== null) {
+      this.#parts.notice(`network: a lookup is refused: ${full} under way, which is the limit`);
+      return said(packet, codes.serverFailure);
+    }
+    const { lookups, functionName } = this.#parts;
+    lookups.enter(functionName);
     this.#inFlight += 1;
     try {
       return await this.#ask(packet, question, transport);
@@ -52,7 +62,14 @@ export class NameServer {
       return said(packet, codes.serverFailure);
     } finally {
       this.#inFlight -= 1;
+      lookups.leave(functionName);
     }
+  }
+
+  #full(): string | null {
+    const { limits, lookups, functionName } = this.#parts;
+    if (this.#inFlight >= limits.lookupsPerSandbox) return `the instance has ${limits.lookupsPerSandbox}`;
+    return lookups.full(functionName);
   }
 
   /** The code of an answer without records; null when the resolvers have to be asked. */

@@ -29,29 +29,18 @@ const patienceMs = 1_500;
 const udpPayloadSize = 1_232;
 
 export class Resolver {
-  readonly #limits: Pick<EgressLimits, "lookups" | "lookupTimeoutMs">;
+  readonly #limits: Pick<EgressLimits, "lookupTimeoutMs">;
   readonly #now: () => number;
   #servers: readonly Server[] = [];
   #readAtMs = Number.NEGATIVE_INFINITY;
-  #inFlight = 0;
 
-  constructor(limits: Pick<EgressLimits, "lookups" | "lookupTimeoutMs">, now: () => number) {
+  constructor(limits: Pick<EgressLimits, "lookupTimeoutMs">, now: () => number) {
     this.#limits = limits;
     this.#now = now;
   }
 
-  /** The whole answer. Rejects when there are too many questions, or none of the resolvers answers in time. */
-  async ask(question: Question, options: AskOptions): Promise<Buffer> {
-    if (this.#inFlight >= this.#limits.lookups) throw new Error("too many lookups at once");
-    this.#inFlight += 1;
-    try {
-      return await this.#askAll(question, options);
-    } finally {
-      this.#inFlight -= 1;
-    }
-  }
-
-  async #askAll(question: Question, { hasOptions, transport }: AskOptions): Promise<Buffer> {
+  /** The whole answer. Rejects when none of the resolvers answers in time. */
+  async ask(question: Question, { hasOptions, transport }: AskOptions): Promise<Buffer> {
     const over = AbortSignal.timeout(this.#limits.lookupTimeoutMs);
     const askOne = transport === "udp" ? askByDatagram : askByStream;
     let cause: unknown = new Error("the server has no resolver");

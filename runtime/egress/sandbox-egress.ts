@@ -7,6 +7,7 @@ import { type OwnAddresses, plainAddress } from "./address-classes.ts";
 import type { EgressLimits, NetworkSockets } from "./egress-messages.ts";
 import { NameServer } from "./name-server.ts";
 import { serveNameStream } from "./name-stream.ts";
+import type { Places } from "./places.ts";
 import type { Policy } from "./policy.ts";
 import { written } from "./policy.ts";
 import { relay } from "./relay.ts";
@@ -19,10 +20,12 @@ export interface SharedEgress {
   readonly own: OwnAddresses;
   readonly resolver: Resolver;
   /** Open ones of all sandboxes. */
-  readonly connections: { count: number };
+  readonly connections: Places;
+  readonly lookups: Places;
 }
 
 export interface SandboxEgressParts {
+  readonly functionName: string;
   readonly policy: Policy;
   readonly sockets: NetworkSockets;
   readonly notice: (message: string) => void;
@@ -45,9 +48,9 @@ export class SandboxEgress {
 
   constructor(parts: SandboxEgressParts) {
     this.#parts = parts;
-    const { policy, sockets, shared } = parts;
+    const { functionName, policy, sockets, shared } = parts;
     const notice = (message: string) => this.#notice(message);
-    this.#names = new NameServer({ policy, own: shared.own, resolver: shared.resolver, notice, limits: shared.limits });
+    this.#names = new NameServer({ functionName, policy, notice, ...shared });
     this.#servers = [
       this.#listen(sockets.connections, (socket) => this.#connection(socket)),
       this.#listen(sockets.nameStreams, (socket) => this.#nameStream(socket)),
@@ -81,7 +84,7 @@ export class SandboxEgress {
     // It was reset before anybody looked.
     if (localAddress === undefined || port === undefined) return void inner.destroy();
     const address = plainAddress(localAddress);
-    const refusal = policy.refusal(address, port) ?? this.#crowded();
+    const refusal = policy.refusal(address, port) ?? this.#full();
     if (refusal !== null) {
       this.#notice(`network: ${refusal}`);
       reset(inner);
@@ -93,26 +96,25 @@ export class SandboxEgress {
 
   /** It is one as long as either side has a descriptor: a destination that does not read keeps its own. */
   #count(...sides: readonly Socket[]): void {
-    const { connections } = this.#parts.shared;
+    const { functionName, shared } = this.#parts;
     const open = new Set(sides);
     this.#connections.add(open);
-    connections.count += 1;
+    shared.connections.enter(functionName);
     for (const side of sides)
       side.once("close", () => {
         open.delete(side);
         if (open.size > 0) return;
         this.#connections.delete(open);
-        connections.count -= 1;
+        shared.connections.leave(functionName);
       });
   }
 
-  #crowded(): string | null {
-    const { limits, connections } = this.#parts.shared;
-    if (this.#connections.size >= limits.connectionsPerSandbox)
-      return `a connection is refused: the instance has ${limits.connectionsPerSandbox} open, which is the limit`;
-    if (connections.count >= limits.connections)
-      return `a connection is refused: all instances together have ${limits.connections} open, which is the limit`;
-    return null;
+  #full(): string | null {
+    const { functionName, shared } = this.#parts;
+    const { connectionsPerSandbox } = shared.limits;
+    const isFull = this.#connections.size >= connectionsPerSandbox;
+    const full = isFull ? `the instance has ${connectionsPerSandbox}` : shared.connections.full(functionName);
+    return full === null ? null : `a connection is refused: ${full} open, which is the limit`;
   }
 
   async #question(question: Buffer, { port, address }: RemoteInfo): Promise<void> {

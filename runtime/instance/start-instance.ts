@@ -117,7 +117,8 @@ async function openNetwork({ version, id, observer }: StartOptions, sandbox: San
   const { network } = version.manifest;
   if (network === "none") return;
   const log = new InstanceLog(version, id, (line) => observer.log(line));
-  await sandbox.openNetwork({ network, notice: (message) => log.write("platform", "warn", message, undefined) });
+  const notice = (message: string) => log.write("platform", "warn", message, undefined);
+  await sandbox.openNetwork({ functionName: version.function, network, notice });
 }
 
 function instanceOf(

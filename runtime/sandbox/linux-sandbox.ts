@@ -99,13 +99,17 @@ class LinuxSandbox implements Sandbox {
     };
   }
 
-  async openNetwork({ network, notice }: NetworkAccess): Promise<void> {
+  async openNetwork(access: NetworkAccess): Promise<void> {
     const { id } = this;
-    this.#egress.assertRoom();
-    const { descriptors } = await this.#warden.request(requests.openNetwork(id)).catch(cannotConnect);
-    const [connections = -1, names = -1, nameStreams = -1] = descriptors ?? [];
-    const lost = () => void this.#warden.request(requests.kill(id)).catch(ignoreGone);
-    this.#egress.open({ id, network, sockets: { connections, names, nameStreams }, notice, lost });
+    const room = this.#egress.reserve();
+    try {
+      const { descriptors } = await this.#warden.request(requests.openNetwork(id)).catch(cannotConnect);
+      const [connections = -1, names = -1, nameStreams = -1] = descriptors ?? [];
+      const lost = () => void this.#warden.request(requests.kill(id)).catch(ignoreGone);
+      room.open({ id, ...access, sockets: { connections, names, nameStreams }, lost });
+    } finally {
+      room.release();
+    }
   }
 
   async start(program: Program): Promise<SandboxProcess> {

@@ -21,6 +21,8 @@ export interface SandboxLimits {
 
 /** What a sandbox may connect to besides itself, and who hears of it. */
 export interface NetworkAccess {
+  /** Of whose instances it is one: no function takes more than its share of what all may have. */
+  readonly functionName: string;
   readonly network: GrantedNetwork;
   /** A sentence for the function's log: what was refused, and what would allow it. */
   readonly notice: (message: string) => void;

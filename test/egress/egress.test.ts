@@ -1,8 +1,6 @@
 // The worker thread that carries what functions send: it may die, and what was its own is told so, and another one comes.
 
-import { once } from "node:events";
 import { openSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import test from "ava";
 import { openEgress } from "../../runtime/egress/index.ts";
@@ -11,6 +9,7 @@ import { until } from "../support/until.ts";
 
 const grant = (id: string, descriptor: number, lost: () => void = () => {}) => ({
   id,
+  functionName: "tested",
   network: "internet" as const,
   sockets: { connections: descriptor, names: descriptor, nameStreams: descriptor },
   notice: () => {},
@@ -30,11 +29,11 @@ test("a worker that dies loses what it had, says why, and is replaced", async (t
   const [faults, lost] = [[] as Error[], [] as string[]];
   const egress = openEgress({ openFiles: 1_000, fault: (error) => faults.push(error) });
   // No descriptor at all, which the warden never sends.
-  for (const id of ["a", "b"]) egress.open(grant(id, -1, () => lost.push(id)));
+  for (const id of ["a", "b"]) egress.reserve().open(grant(id, -1, () => lost.push(id)));
   await until("both are told", () => lost.length === 2);
   t.true(faults.length >= 1);
   await egress.close("a");
-  egress.open(grant("c", -1, () => lost.push("c")));
+  egress.reserve().open(grant("c", -1, () => lost.push("c")));
   await until("the next one, too", () => lost.length === 3);
 });
 
@@ -45,9 +44,9 @@ test("what a worker that died had not taken yet is closed in its place", async (
   const egress = openEgress({ openFiles: 1_000, fault: () => {} });
   const lost: string[] = [];
   // The first kills it before it gets to the second.
-  egress.open(grant("a", -1, () => lost.push("a")));
+  egress.reserve().open(grant("a", -1, () => lost.push("a")));
   const [connections, names, nameStreams] = [openSync(path, "r"), openSync(path, "r"), openSync(path, "r")];
-  egress.open({ ...grant("b", -1, () => lost.push("b")), sockets: { connections, names, nameStreams } });
+  egress.reserve().open({ ...grant("b", -1, () => lost.push("b")), sockets: { connections, names, nameStreams } });
   t.is(held(), 3);
   await until("both are told", () => lost.length === 2);
   t.is(held(), 0);
@@ -59,14 +58,22 @@ test("what was never opened is closed at once", async (t) => {
   t.pass();
 });
 
-test("there is room for as many sandboxes as descriptors allow", async (t) => {
+const full = { code: "NO_CAPACITY", message: /^2 instances with a network are all/ };
+
+test("there is room for as many sandboxes as descriptors allow, counted from when it is reserved", async (t) => {
   const egress = openEgress({ openFiles: 60, fault: () => {} });
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.teardown(() => server.close());
-  egress.assertRoom();
-  egress.open(grant("a", -1));
-  egress.assertRoom();
-  egress.open(grant("b", -1));
-  t.throws(() => egress.assertRoom(), { code: "NO_CAPACITY", message: /^2 instances with a network are all/ });
+  const [first, second] = [egress.reserve(), egress.reserve()];
+  t.throws(() => egress.reserve(), full);
+  first.release();
+  first.release();
+  const third = egress.reserve();
+  t.throws(() => egress.reserve(), full);
+  second.open(grant("a", -1));
+  second.release();
+  t.throws(() => egress.reserve(), full);
+  third.release();
+  egress.reserve().open(grant("b", -1));
+  t.throws(() => egress.reserve(), full);
+  await Promise.all([egress.close("a"), egress.close("b")]);
+  t.notThrows(() => egress.reserve());
 });

@@ -4,20 +4,27 @@ import test from "ava";
 import { type DecodedPacket, decode, encode, type Question } from "dns-packet";
 import fc from "fast-check";
 import { NameServer } from "../../runtime/egress/name-server.ts";
+import { Places } from "../../runtime/egress/places.ts";
 import { policyOf } from "../../runtime/egress/policy.ts";
 
 const question = (name: string, type: Question["type"] = "A", id = 7) =>
   encode({ type: "query", id, flags: 0x100, questions: [{ type, name }] });
 
-function server(resolve: (asked: Question) => Promise<Buffer>, lookupsPerSandbox = 4) {
+function server(
+  resolve: (asked: Question) => Promise<Buffer>,
+  lookupsPerSandbox = 4,
+  lookups = new Places({ places: 100, placesPerFunction: 50 }),
+) {
   const notices: string[] = [];
   const policy = policyOf([{ host: "api.example.com", port: 443 }], { own: { has: () => false }, now: () => 0 });
   const names = new NameServer({
+    functionName: "tested",
     policy,
     own: { reaches: (family) => family === 4 },
     resolver: { ask: resolve },
     notice: (message) => notices.push(message),
     limits: { lookupsPerSandbox },
+    lookups,
   });
   const ask = async (bytes: Buffer): Promise<DecodedPacket | null> => {
     const answer = await names.answer(bytes, "udp");
@@ -66,6 +73,26 @@ test("a resolver that fails, says nonsense, or is asked too much at once is a fa
   void slow.ask(question("api.example.com"));
   void slow.ask(question("api.example.com"));
   t.is(codeOf(await slow.ask(question("api.example.com"))), 2);
+  t.deepEqual(slow.notices, ["network: a lookup is refused: the instance has 2 under way, which is the limit"]);
+});
+
+test("a function has no more lookups under way than its share, however many instances it has", async (t) => {
+  const lookups = new Places({ places: 100, placesPerFunction: 2 });
+  const answered = Promise.withResolvers<void>();
+  const slow = async (asked: Question) => {
+    await answered.promise;
+    return says(["8.8.8.8"])(asked);
+  };
+  const instances = [server(slow, 4, lookups), server(slow, 4, lookups)] as const;
+  const asked = instances.map(({ ask }) => ask(question("api.example.com")));
+  t.is(codeOf(await instances[0].ask(question("api.example.com"))), 2);
+  t.deepEqual(instances[0].notices, [
+    "network: a lookup is refused: all instances of the function together have 2 under way, which is the limit",
+  ]);
+  answered.resolve();
+  t.deepEqual((await Promise.all(asked)).map(codeOf), [0, 0]);
+  t.is(codeOf(await instances[0].ask(question("api.example.com"))), 0);
+  t.is(lookups.count, 0);
 });
 
 test("no bytes make it fail, and none but a question gets an answer", async (t) => {

@@ -6,12 +6,13 @@ import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { OwnAddresses } from "../../runtime/egress/address-classes.ts";
 import { type EgressLimits, egressLimits } from "../../runtime/egress/egress-messages.ts";
+import { Places } from "../../runtime/egress/places.ts";
 import { Resolver } from "../../runtime/egress/resolver.ts";
 import { SandboxEgress } from "../../runtime/egress/sandbox-egress.ts";
 
 export interface ProgramOptions {
-  /** Of each sandbox: where its connections are accepted, and where its destination listens. */
-  readonly ports: readonly number[];
+  /** `port` is where its connections are accepted, and where its destination listens. */
+  readonly sandboxes: readonly { readonly port: number; readonly functionName: string }[];
   readonly limits: Partial<EgressLimits>;
 }
 
@@ -22,14 +23,14 @@ export interface ProgramState {
   readonly notices: readonly string[];
 }
 
-const { ports, limits: changes } = JSON.parse(process.argv[2] ?? "") as ProgramOptions;
+const { sandboxes: specs, limits: changes } = JSON.parse(process.argv[2] ?? "") as ProgramOptions;
 for (const name of ["tcp_rmem", "tcp_wmem"]) writeFileSync(`/proc/sys/net/ipv4/${name}`, "4096 4096 4096");
 
 /** The sandboxes' are among them. */
 const atFirst = socketsOpen();
 const peers: Socket[] = [];
 const notices: string[] = [];
-for (const port of ports)
+for (const { port } of specs)
   createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     socket.on("error", () => {});
     peers.push(socket.end());
@@ -41,11 +42,13 @@ const shared = {
   limits,
   own: new OwnAddresses(now),
   resolver: new Resolver(limits, now),
-  connections: { count: 0 },
+  connections: new Places({ places: limits.connections, placesPerFunction: limits.connectionsPerFunction }),
+  lookups: new Places({ places: limits.lookups, placesPerFunction: limits.lookupsPerFunction }),
 };
-const sandboxes = ports.map((_, index) => {
+const sandboxes = specs.map(({ functionName }, index) => {
   const fd = 3 + 3 * index;
   return new SandboxEgress({
+    functionName,
     policy: { refusal: () => null, mayResolve: () => true, learn: () => {} },
     sockets: { connections: fd, names: fd + 1, nameStreams: fd + 2 },
     notice: (message) => notices.push(message),
@@ -68,7 +71,7 @@ function linkOf(fd: string): string {
 
 process.on("message", async ({ close }: { close: boolean }) => {
   if (close) await Promise.all(sandboxes.map((sandbox) => sandbox.close()));
-  const sockets = socketsOpen() - atFirst - ports.length - peers.length;
+  const sockets = socketsOpen() - atFirst - specs.length - peers.length;
   process.send?.({ connections: shared.connections.count, sockets, notices } satisfies ProgramState);
 });
 process.once("disconnect", () => process.exit());

@@ -17,13 +17,13 @@ const listeners = 3;
 /** More than the kernel keeps, less than Node reads before it waits. */
 const unread = Buffer.alloc(48 * 1024);
 
-async function start(t: Owner, limits: Partial<EgressLimits>) {
-  const [connections, nameStreams] = [createServer().listen(0, "127.0.0.1"), createServer().listen(0, "127.0.0.1")];
-  const names = createSocket("udp4").bind(0, "127.0.0.1");
-  const all = [connections, names, nameStreams];
-  await Promise.all(all.map((socket) => once(socket, "listening")));
-  const { port } = connections.address() as AddressInfo;
-  const options: ProgramOptions = { ports: [port], limits };
+/** One sandbox for each name: that of its function. */
+async function start(t: Owner, limits: Partial<EgressLimits>, functionNames: readonly string[] = ["tested"]) {
+  const listening = await Promise.all(functionNames.map(listen));
+  const all = listening.flatMap(({ sockets }) => sockets);
+  const ports = listening.map(({ port }) => port);
+  const sandboxes = listening.map(({ port }, index) => ({ port, functionName: functionNames[index] ?? "" }));
+  const options: ProgramOptions = { sandboxes, limits };
   const program = [process.execPath, join(import.meta.dirname, "sandbox-egress-program.ts"), JSON.stringify(options)];
   const child = spawn("unshare", ["--net", "sh", "-c", `ip link set lo up && exec "$0" "$@"`, ...program], {
     stdio: ["ignore", "inherit", "inherit", ...all.map(descriptorOf), "ipc"],
@@ -35,7 +35,15 @@ async function start(t: Owner, limits: Partial<EgressLimits>) {
     const [state] = await once(child, "message");
     return state as ProgramState;
   };
-  return { port, state: () => ask(false), close: () => ask(true) };
+  return { ports, port: ports[0] ?? 0, state: () => ask(false), close: () => ask(true) };
+}
+
+async function listen() {
+  const [connections, nameStreams] = [createServer().listen(0, "127.0.0.1"), createServer().listen(0, "127.0.0.1")];
+  const names = createSocket("udp4").bind(0, "127.0.0.1");
+  const sockets = [connections, names, nameStreams];
+  await Promise.all(sockets.map((socket) => once(socket, "listening")));
+  return { sockets, port: (connections.address() as AddressInfo).port };
 }
 
 interface Held {
@@ -60,6 +68,10 @@ async function leave(port: number): Promise<void> {
   await once(socket, "close");
 }
 
+async function refused(port: number): Promise<void> {
+  await once(connect({ port, host: "127.0.0.1" }).resume(), "error");
+}
+
 test("a connection counts until both of its sides are closed, and both end with the sandbox", async (t) => {
   const { port, state, close } = await start(t, { connectionsPerSandbox: 2, lingerTimeoutMs: 600_000 });
   for (const count of [1, 2]) {
@@ -67,8 +79,7 @@ test("a connection counts until both of its sides are closed, and both end with 
     await until("the function's side is closed", async () => (await state()).sockets === count);
     t.is((await state()).connections, count);
   }
-  const refused = connect({ port, host: "127.0.0.1" });
-  await once(refused.resume(), "error");
+  await refused(port);
   t.deepEqual((await state()).notices, [
     "network: a connection is refused: the instance has 2 open, which is the limit",
   ]);
@@ -80,4 +91,18 @@ test("a destination that does not take what is left is not waited for", async (t
   await leave(port);
   await until("it was given up", async () => (await state()).sockets === 0);
   t.like(await state(), { connections: 0, notices: [] });
+});
+
+test("a function has no more connections than its share, however many instances it has", async (t) => {
+  const names = ["greedy", "greedy", "other"];
+  const { ports, state } = await start(t, { connectionsPerFunction: 2, lingerTimeoutMs: 600_000 }, names);
+  const [first = 0, second = 0, other = 0] = ports;
+  await leave(first);
+  await leave(second);
+  await refused(first);
+  await refused(second);
+  await leave(other);
+  await until("three are open", async () => (await state()).connections === 3);
+  const refusal = "all instances of the function together have 2 open, which is the limit";
+  t.deepEqual(new Set((await state()).notices), new Set([`network: a connection is refused: ${refusal}`]));
 });

@@ -2,7 +2,10 @@
 
 import { closeSync, readlinkSync } from "node:fs";
 import test from "ava";
+import { openEgress } from "../../runtime/egress/index.ts";
+import { linuxSandboxes, type SandboxFactory } from "../../runtime/sandbox/index.ts";
 import { requests } from "../../runtime/warden/index.ts";
+import type { Owner } from "../support/function-directory.ts";
 import { held, holdsNoMore } from "../support/held.ts";
 import { withFault } from "../support/kernel-faults.ts";
 import { inside, shareWarden, spec, type TestWarden } from "../support/warden.ts";
@@ -39,6 +42,42 @@ test.serial("none for a sandbox that is not there, has its process, or is a zygo
   const zygote = await warden.sandboxes.create(spec({ kind: "zygote" }));
   await t.throwsAsync(open(zygote.id), denied(/EINVAL/));
   await zygote.destroy();
+});
+
+const access = { functionName: "tested", network: "internet", notice: () => {} } as const;
+
+/** With room for two. */
+function withEgress(t: Owner): SandboxFactory {
+  const egress = openEgress({ openFiles: 60, fault: () => {} });
+  t.teardown(async () => {
+    // No descriptors: its worker, which would keep this process, ends.
+    const sockets = { connections: -1, names: -1, nameStreams: -1 };
+    const lost = Promise.withResolvers<void>();
+    egress.reserve().open({ id: "last", ...access, sockets, lost: () => lost.resolve() });
+    await lost.promise;
+  });
+  return linuxSandboxes(warden.client, egress);
+}
+
+test.serial("sandboxes that get a network at the same time are no more than may have one", async (t) => {
+  const sandboxes = withEgress(t);
+  const made = await Promise.all(Array.from({ length: 4 }, () => sandboxes.create(spec())));
+  const opened = await Promise.allSettled(made.map((sandbox) => sandbox.openNetwork(access)));
+  const refused = opened.flatMap((result) => (result.status === "rejected" ? [result.reason.code] : []));
+  t.deepEqual(refused, ["NO_CAPACITY", "NO_CAPACITY"]);
+  await Promise.all(made.map((sandbox) => sandbox.destroy()));
+});
+
+test.serial("a network that cannot be had takes nobody's room", async (t) => {
+  const sandboxes = withEgress(t);
+  const sandbox = await sandboxes.create(spec());
+  await sandbox.openNetwork(access);
+  // It has one.
+  for (let time = 0; time < 3; time++)
+    await t.throwsAsync(sandbox.openNetwork(access), { code: "STARTUP_FAILED", message: /EBUSY/ });
+  const other = await sandboxes.create(spec());
+  await t.notThrowsAsync(other.openNetwork(access));
+  await Promise.all([sandbox.destroy(), other.destroy()]);
 });
 
 const faults = [

@@ -257,8 +257,7 @@ function failStart({ code, signal, stderr }: WardenEnd): never {
 
 /** Tests that give sandboxes a network have a whole server. */
 const noEgress: Egress = {
-  assertRoom() {},
-  open: () => unreachable(),
+  reserve: () => unreachable(),
   close: () => Promise.resolve(),
 };
 
