@@ -3,6 +3,7 @@
 #include "libtsfn.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,10 +47,13 @@ static int receive(int lane_fd, struct packet *packet) {
     ssize_t length = recvmsg(lane_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (length < 0) return -errno;
     take_descriptors(&message, packet);
-    if (message.msg_flags & MSG_CTRUNC) return -EMSGSIZE;
+    bool is_truncated = message.msg_flags & MSG_CTRUNC;
+    if (is_truncated && packet->count == MOST_IN_PACKET) return -EMSGSIZE;
     if (length == 0 && packet->count == 0) return -EPIPE;
     if (length != sizeof packet->request || message.msg_flags & MSG_TRUNC) return -EPROTO;
-    return 0;
+    /* There was room in the message: the kernel found no number for the next one (net/core/scm.c,
+     * scm_detach_fds). */
+    return is_truncated ? -EMFILE : 0;
 }
 
 int tsfn_lane_receive(int lane_fd, uint32_t *request, int *fds, int max) {
@@ -57,11 +61,11 @@ int tsfn_lane_receive(int lane_fd, uint32_t *request, int *fds, int max) {
 
     int result = receive(lane_fd, &packet);
     if (result == 0 && packet.count > max) result = -EMSGSIZE;
+    if (result == 0 || result == -EMFILE) *request = packet.request;
     if (result < 0) {
         close_all(&packet);
         return result;
     }
-    *request = packet.request;
     memcpy(fds, packet.fds, (size_t)packet.count * sizeof(int));
     return packet.count;
 }

@@ -7,6 +7,7 @@ import { asTsfnError, TsfnError } from "../errors.ts";
 import {
   type ActivityReader,
   type Exit,
+  isDoneInVain,
   loadActivityReader,
   requests,
   type StartedProcess,
@@ -38,11 +39,21 @@ export function linuxSandboxes(warden: WardenClient, egress: Egress): SandboxFac
     canFork: true,
     hasLayers: true,
     async create(spec) {
-      const { descriptors, ...made } = await warden.request(requests.createSandbox(spec));
+      const { descriptors, ...made } = await create(warden, spec);
       const ends = spec.layers.length === 0 ? openEnds(descriptors) : null;
       return guard(new LinuxSandbox({ warden, egress, readActivity }, spec, { ...made, ends }));
     },
   };
+}
+
+/** What is made and cannot be used is nobody's to destroy but ours. */
+async function create(warden: WardenClient, spec: SandboxSpec) {
+  try {
+    return await warden.request(requests.createSandbox(spec));
+  } catch (thrown) {
+    if (isDoneInVain(thrown)) await warden.request(requests.destroy(spec.id));
+    throw thrown;
+  }
 }
 
 interface Means {

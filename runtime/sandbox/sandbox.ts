@@ -192,7 +192,10 @@ export interface Sandbox {
    * destroyed then
    */
   openNetwork(access: NetworkAccess): Promise<void>;
-  /** Once per sandbox in this release. @throws TsfnError SANDBOX_FAILED with the failing step. */
+  /**
+   * Once per sandbox in this release. @throws TsfnError SANDBOX_FAILED with the failing step, NO_CAPACITY when no more files
+   * may be opened; the sandbox is to be destroyed then.
+   */
   start(program: Program): Promise<SandboxProcess>;
   /**
    * Forks the process of a zygote's sandbox into this one, which is claimed by it: once, instead of `start`. Limits that are
@@ -236,6 +239,9 @@ export interface SandboxFactory {
   readonly canFork: boolean;
   /** Whether its sandboxes have writable layers, which `usage` tells of. */
   readonly hasLayers: boolean;
-  /** @throws TsfnError SANDBOX_FAILED {step, errno, detail} after undoing what was made. */
+  /**
+   * @throws TsfnError SANDBOX_FAILED {step, errno, detail}, NO_CAPACITY when there are as many sandboxes, or open files, as may
+   * be; after undoing what was made
+   */
   create(spec: SandboxSpec): Promise<Sandbox>;
 }

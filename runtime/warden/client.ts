@@ -3,6 +3,7 @@
 
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
+import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
 import { TsfnError } from "../errors.ts";
 import type { ForkSpans } from "../sandbox/index.ts";
@@ -13,7 +14,8 @@ import { type Exit, readExit, readSpans, type WardenRequest } from "./requests.t
 export interface WardenClient {
   /**
    * One request, one reply. @throws TsfnError SANDBOX_FAILED with the step, errno and object of the warden's failure;
-   * WARDEN_LOST when it is gone.
+   * WARDEN_LOST when it is gone; NO_CAPACITY when the warden has done it, but this process may not open what came with the
+   * reply (`isDoneInVain`).
    */
   request<Reply>(request: WardenRequest<Reply>): Promise<Reply & WithDescriptors>;
   /** One listener for one sandbox; it hears nothing after `forget`. */
@@ -164,16 +166,31 @@ class Connection implements WardenClient {
       pending.resolve(message, []);
       return;
     }
-    const packet = this.#receive(this.#laneFd, pending.descriptors);
-    if (packet.request !== message.request || packet.descriptors.length !== pending.descriptors) {
-      for (const fd of packet.descriptors) closeSync(fd);
+    const { request, descriptors } = this.#receive(this.#laneFd, pending.descriptors);
+    const count = descriptors?.length ?? pending.descriptors;
+    if (request !== message.request || count !== pending.descriptors) {
+      for (const fd of descriptors ?? []) closeSync(fd);
       throw new Error(
-        `the lane carried ${packet.descriptors.length} descriptors for request ${packet.request}; ` +
+        `the lane carried ${count} descriptors for request ${request}; ` +
           `wanted ${pending.descriptors} for request ${message.request}`,
       );
     }
-    pending.resolve(message, packet.descriptors);
+    if (descriptors === null) pending.reject(withoutDescriptors(pending));
+    else pending.resolve(message, descriptors);
   }
+}
+
+/** Whether the request of this error was carried out: what it made is there, and of no use. */
+export function isDoneInVain(thrown: unknown): boolean {
+  return thrown instanceof TsfnError && thrown.cause === doneInVain;
+}
+
+const doneInVain = { step: "receive descriptors", errno: constants.errno.EMFILE, detail: "" };
+
+function withoutDescriptors({ descriptors }: Pending): TsfnError {
+  const message = `${descriptors} descriptors of a sandbox were wanted, and the server's limit of open files is reached`;
+  const hint = "Retry later, or start the server with a higher limit of open files (ulimit -n, LimitNOFILE=)";
+  return new TsfnError("NO_CAPACITY", message, { hint, cause: doneInVain });
 }
 
 function failureOf(body: Reader): TsfnError {

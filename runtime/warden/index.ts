@@ -1,5 +1,5 @@
 // Front page of runtime/warden: the daemon's way to the root helper.
-export { connectWarden, type WardenClient, type WardenSockets } from "./client.ts";
+export { connectWarden, isDoneInVain, type WardenClient, type WardenSockets } from "./client.ts";
 export { type ActivityReader, endWithin, loadActivityReader } from "./native.ts";
 export { proto } from "./protocol.ts";
 export {

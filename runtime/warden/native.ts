@@ -1,5 +1,6 @@
 // libtsfn.so as TypeScript: what Node cannot do by itself. native/libtsfn.h says what each call does.
 
+import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { getSystemErrorName } from "node:util";
 import koffi from "koffi";
@@ -9,8 +10,8 @@ import { TsfnError } from "../errors.ts";
 export interface LanePacket {
   /** The number of the request that the descriptors answer. */
   readonly request: number;
-  /** Close-on-exec; whoever takes the packet owns them. */
-  readonly descriptors: readonly number[];
+  /** Close-on-exec; whoever takes the packet owns them. null: this process may not open as many, and has none of them. */
+  readonly descriptors: readonly number[] | null;
 }
 
 /** Takes packets without blocking. @throws Error with the errno's name when there is none, or it is broken. */
@@ -31,6 +32,7 @@ export function loadLaneReceiver(): LaneReceiver {
     const request = new Uint32Array(1);
     const descriptors = new Int32Array(most);
     const count: number = receive(laneFd, request, descriptors, most);
+    if (count === -constants.errno.EMFILE) return { request: request[0] ?? 0, descriptors: null };
     if (count < 0) throw new Error(`receiving descriptors from the warden: ${getSystemErrorName(count)}`);
     return { request: request[0] ?? 0, descriptors: [...descriptors.subarray(0, count)] };
   };

@@ -85,6 +85,7 @@ for (const build of ["plain", "sanitized"] as const) {
       "sixty-four: EMSGSIZE request 0 leaked 0",
       "short: EPROTO request 0 leaked 0",
       "long: EPROTO request 0 leaked 0",
+      "two of three: EMFILE request 7 leaked 0",
       "closed: EPIPE request 0 leaked 0",
       "no socket: EBADF request 0 leaked 0",
     ]);

@@ -241,7 +241,7 @@ async function take(server: Server, socket: Socket): Promise<WardenSockets> {
   });
   socket.destroy();
   server.close();
-  const [controlFd = -1, laneFd = -1] = descriptors;
+  const [controlFd = -1, laneFd = -1] = descriptors ?? [];
   return { controlFd, laneFd };
 }
 

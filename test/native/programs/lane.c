@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -59,6 +60,15 @@ static void receive(const char *name, int lane, int max) {
     printf("\n");
 }
 
+/* What this process may open from now on. */
+static void leave_room_for(int descriptors) {
+    int first = dup(STDOUT_FILENO);
+    struct rlimit limit = {.rlim_cur = first + descriptors, .rlim_max = first + descriptors};
+
+    close(first);
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0) perror("setrlimit");
+}
+
 int main(void) {
     int lane[2];
     uint32_t request = 7;
@@ -78,6 +88,9 @@ int main(void) {
     receive("short", lane[1], 4);
     send_packet(lane[0], long_packet, sizeof long_packet, 2);
     receive("long", lane[1], 4);
+    send_packet(lane[0], &request, sizeof request, 3);
+    leave_room_for(2);
+    receive("two of three", lane[1], 4);
     close(lane[0]);
     receive("closed", lane[1], 4);
     receive("no socket", 1000, 4);
