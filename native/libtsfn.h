@@ -24,6 +24,13 @@ TSFN_EXPORT int tsfn_cpu_time(int pid, double *milliseconds);
  * times as dear as tsfn_cpu_time. */
 TSFN_EXPORT int tsfn_is_asleep(int pid);
 
+/*
+ * 1 when what is sent to this address, as text, is delivered to this machine itself: that of a device, with a
+ * link or not, or of a local route. 0 when it is not, or goes nowhere. -EINVAL when it is no address, another
+ * -errno when the kernel cannot be asked.
+ */
+TSFN_EXPORT int tsfn_is_local(const char *address);
+
 /* In a zygote, before anything is loaded: what is done from now on leaves no work for threads that a clone
  * lacks (platform.c). 0 or -errno. */
 TSFN_EXPORT int tsfn_zygote_prepare(void);

@@ -3,6 +3,7 @@
 
 import { BlockList, isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
+import type { LocalRoutes } from "./local-routes.ts";
 
 /** null: public. Otherwise what it is instead, as in "10.0.0.5 is private". */
 export function specialClassOf(address: string): string | null {
@@ -23,20 +24,28 @@ export function plainAddress(address: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
 
-/** What this machine's devices have. Looked up at most so often. */
+/** What leads to this machine itself: what its devices have, looked up at most so often, and what the kernel delivers here. */
 export class OwnAddresses {
   readonly #now: () => number;
+  readonly #isLocal: LocalRoutes;
   #atMs = Number.NEGATIVE_INFINITY;
   #own: ReadonlySet<string> = new Set();
   #families: ReadonlySet<4 | 6> = new Set();
 
-  constructor(now: () => number) {
+  constructor(now: () => number, isLocal: LocalRoutes) {
     this.#now = now;
+    this.#isLocal = isLocal;
   }
 
+  /** Also where the kernel cannot be asked: what may be this machine's is not for a function. */
   has(address: string): boolean {
     this.#refresh();
-    return this.#own.has(address);
+    if (this.#own.has(address)) return true;
+    try {
+      return this.#isLocal(address);
+    } catch {
+      return true;
+    }
   }
 
   /** Whether it has an address of this family that leads further than its own link; of neither, nobody can tell. */

@@ -4,6 +4,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { OwnAddresses } from "./address-classes.ts";
 import type { EgressEvent, EgressLimits, EgressRequest } from "./egress-messages.ts";
+import { loadLocalRoutes } from "./local-routes.ts";
 import { Places } from "./places.ts";
 import { policyOf } from "./policy.ts";
 import { Resolver } from "./resolver.ts";
@@ -14,7 +15,7 @@ if (port === null) throw new Error("egress-worker.ts must run as a worker thread
 
 const limits = workerData as EgressLimits;
 const now = () => performance.now();
-const own = new OwnAddresses(now);
+const own = new OwnAddresses(now, loadLocalRoutes());
 const shared: SharedEgress = {
   limits,
   own,

@@ -7,6 +7,8 @@ import type { Destination, GrantedNetwork } from "./egress-messages.ts";
 export interface Policy {
   /** null: it may connect there. Otherwise a sentence for the function's log, with what tsfn.json would have to say. */
   refusal(address: string, port: number): string | null;
+  /** The same of a connection that is made, from `localAddress`: whoever is connected to himself has that of the destination. */
+  refusalFrom(localAddress: string, address: string, port: number): string | null;
   /** Whether this name, in lower case, may be looked up. */
   mayResolve(name: string): boolean;
   /** A name that may be looked up has these addresses, for so long. */
@@ -30,9 +32,12 @@ class PublicPolicy implements Policy {
   }
 
   refusal(address: string, port: number): string | null {
-    const what = specialClassOf(address) ?? (this.#own.has(address) ? "the server's own" : null);
-    if (what === null) return null;
-    return `${written(address, port)} is refused: the address is ${what}; ${toAllow([written(address, port)])}`;
+    const what = specialClassOf(address) ?? (this.#own.has(address) ? serversOwn : null);
+    return what === null ? null : refusalOf(what, address, port);
+  }
+
+  refusalFrom(localAddress: string, address: string, port: number): string | null {
+    return localAddress === address ? refusalOf(serversOwn, address, port) : null;
   }
 
   mayResolve(): boolean {
@@ -40,6 +45,12 @@ class PublicPolicy implements Policy {
   }
 
   learn(): void {}
+}
+
+const serversOwn = "the server's own";
+
+function refusalOf(what: string, address: string, port: number): string {
+  return `${written(address, port)} is refused: the address is ${what}; ${toAllow([written(address, port)])}`;
 }
 
 /** What clients keep of an answer, whatever its time to live says. */
@@ -72,6 +83,11 @@ class ListPolicy implements Policy {
     if (names.some((name) => this.#names.get(name)?.has(port))) return null;
     const candidates = names.length > 0 ? names.map((name) => `${name}:${port}`) : [destination];
     return `${destination} is refused: "network" in tsfn.json does not name it; ${toAllow(candidates)}`;
+  }
+
+  /** It may name the server's own. */
+  refusalFrom(): null {
+    return null;
   }
 
   mayResolve(name: string): boolean {

@@ -2,6 +2,7 @@
 // whatever else happens to one side as a reset of the other.
 
 import { connect, type Socket } from "node:net";
+import { plainAddress } from "./address-classes.ts";
 import { reset } from "./reset.ts";
 
 export interface RelayParts {
@@ -15,11 +16,13 @@ export interface RelayParts {
   readonly lingerTimeoutMs: number;
   /** It never came to a connection; the error's code. */
   readonly failed: (code: string) => void;
+  /** Whether it may go on, now that it is made from this address of the server; nothing was sent yet. */
+  readonly isAllowedFrom: (localAddress: string) => boolean;
 }
 
 /** Returns the destination's side. The connection is over when both sides are closed; to end it, reset both. */
 export function relay(parts: RelayParts): Socket {
-  const { inner, address, port, connectTimeoutMs, idleTimeoutMs, lingerTimeoutMs, failed } = parts;
+  const { inner, address, port, connectTimeoutMs, idleTimeoutMs, lingerTimeoutMs, failed, isAllowedFrom } = parts;
   const outer = connect({ host: address, port, allowHalfOpen: true, noDelay: true });
   let isConnected = false;
   outer.setTimeout(connectTimeoutMs);
@@ -32,6 +35,7 @@ export function relay(parts: RelayParts): Socket {
   });
   outer.once("connect", () => {
     isConnected = true;
+    if (!isAllowedFrom(plainAddress(outer.localAddress ?? ""))) return reset(outer);
     outer.setTimeout(idleTimeoutMs);
     inner.pipe(outer);
     outer.pipe(inner);

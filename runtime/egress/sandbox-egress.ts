@@ -84,14 +84,18 @@ export class SandboxEgress {
     // It was reset before anybody looked.
     if (localAddress === undefined || port === undefined) return void inner.destroy();
     const address = plainAddress(localAddress);
-    const refusal = policy.refusal(address, port) ?? this.#full();
-    if (refusal !== null) {
-      this.#notice(`network: ${refusal}`);
+    if (!this.#isAllowed(policy.refusal(address, port) ?? this.#full())) {
       reset(inner);
       return;
     }
     const failed = (code: string) => this.#notice(`network: ${written(address, port)} cannot be reached: ${code}`);
-    this.#count(inner, relay({ inner, address, port, failed, ...shared.limits }));
+    const isAllowedFrom = (from: string) => this.#isAllowed(policy.refusalFrom(from, address, port));
+    this.#count(inner, relay({ inner, address, port, failed, isAllowedFrom, ...shared.limits }));
+  }
+
+  #isAllowed(refusal: string | null): boolean {
+    if (refusal !== null) this.#notice(`network: ${refusal}`);
+    return refusal === null;
   }
 
   /** It is one as long as either side has a descriptor: a destination that does not read keeps its own. */

@@ -57,6 +57,13 @@ test("the internet is everything public but the server's own", (t) => {
   );
   t.regex(policy.refusal("fd00::5", 1) ?? "", /^\[fd00::5\]:1 is refused: the address is private;/);
   t.true(policy.mayResolve("anything.example.com"));
+  t.is(policy.refusalFrom("9.9.9.9", "8.8.8.8", 443), null);
+  t.regex(
+    policy.refusalFrom("8.8.8.8", "8.8.8.8", 443) ?? "",
+    /^8\.8\.8\.8:443 is refused: the address is the server's own;/,
+  );
+  const listed = policyOf([{ host: "9.9.9.9", port: 443 }], { own: nobody, now: () => 0 });
+  t.is(listed.refusalFrom("9.9.9.9", "9.9.9.9", 443), null);
 });
 
 test("a list is its destinations; its names are the addresses that they were last looked up to", (t) => {

@@ -45,6 +45,7 @@ const near = createServer({ allowHalfOpen: true }, (inner) => {
     idleTimeoutMs: 60_000,
     lingerTimeoutMs: 60_000,
     failed: () => {},
+    isAllowedFrom: () => true,
   });
 });
 const port = await listen(near);

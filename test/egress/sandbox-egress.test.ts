@@ -18,12 +18,17 @@ const listeners = 3;
 const unread = Buffer.alloc(48 * 1024);
 
 /** One sandbox for each name: that of its function. */
-async function start(t: Owner, limits: Partial<EgressLimits>, functionNames: readonly string[] = ["tested"]) {
+async function start(
+  t: Owner,
+  limits: Partial<EgressLimits>,
+  functionNames: readonly string[] = ["tested"],
+  network: ProgramOptions["network"] = "all",
+) {
   const listening = await Promise.all(functionNames.map(listen));
   const all = listening.flatMap(({ sockets }) => sockets);
   const ports = listening.map(({ port }) => port);
   const sandboxes = listening.map(({ port }, index) => ({ port, functionName: functionNames[index] ?? "" }));
-  const options: ProgramOptions = { sandboxes, limits };
+  const options: ProgramOptions = { sandboxes, limits, network };
   const program = [process.execPath, join(import.meta.dirname, "sandbox-egress-program.ts"), JSON.stringify(options)];
   const child = spawn("unshare", ["--net", "sh", "-c", `ip link set lo up && exec "$0" "$@"`, ...program], {
     stdio: ["ignore", "inherit", "inherit", ...all.map(descriptorOf), "ipc"],
@@ -105,4 +110,14 @@ test("a function has no more connections than its share, however many instances 
   await until("three are open", async () => (await state()).connections === 3);
   const refusal = "all instances of the function together have 2 open, which is the limit";
   t.deepEqual(new Set((await state()).notices), new Set([`network: a connection is refused: ${refusal}`]));
+});
+
+test("a connection that turns out to lead to the server itself is reset before anything is sent", async (t) => {
+  const { port, state } = await start(t, {}, ["tested"], "internet");
+  await refused(port);
+  await until("nothing is left", async () => (await state()).connections === 0);
+  const own = `127.0.0.1:${port}`;
+  t.deepEqual((await state()).notices, [
+    `network: ${own} is refused: the address is the server's own; "network" would have to be a list that has "${own}"`,
+  ]);
 });

@@ -1,6 +1,8 @@
 // What a function may connect to, as its tsfn.json says: everything public, the destinations on a list, or nothing. The
 // server and the world around it are network namespaces that this file makes (small-internet.ts).
 
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import test from "ava";
 import { type Server, startServer } from "../../support/server.ts";
@@ -89,6 +91,27 @@ test.serial(
     );
     t.true(told.some((line) => line.includes("169.254.169.254:80 is refused: the address is link-local")));
     t.true(told.some((line) => line.includes("[2620:fe::9]:80 is refused: the address is the server's own")));
+  },
+);
+
+test.serial(
+  "internet: what the server's kernel delivers to itself is refused, whatever its devices tell",
+  async (t) => {
+    const [command = "", ...within] = world.within;
+    const ip = (...args: readonly string[]) => execFileSync(command, [...within, "ip", ...args]);
+    ip("route", "add", "local", "5.5.5.0/24", "dev", "lo");
+    ip("-6", "route", "add", "local", "2a00:5::/64", "dev", "lo");
+    const listener = `require("node:http").createServer((_, answer) => answer.end()).listen(80, () => console.log("listening"))`;
+    const service = spawn(command, [...within, process.execPath, "-e", listener], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    t.teardown(() => service.kill("SIGKILL"));
+    await once(service.stdout, "data");
+    for (const host of ["5.5.5.7", "2a00:5::7"]) {
+      t.is(await open.run("reach", { host, port: 80 }), "ECONNRESET", host);
+      const told = await notices("open");
+      t.true(told.some((line) => line.includes(host) && line.includes("the address is the server's own")));
+    }
   },
 );
 
