@@ -70,6 +70,7 @@ export const catalogue = {
   NOT_ALLOWED: entry(403, 4, false, "Not allowed", "Run it as a member of the socket's group, or with sudo"),
   KERNEL_UNSUPPORTED: entry(503, 1, false, "The kernel lacks something tsfn needs", "Run: tsfn doctor"),
   CONTEXT_EXISTS: entry(409, 6, false, "There is such a context already", "Choose another name, or remove it first"),
+  OUTPUT_FAILED: entry(500, 1, true, "The output could not be written", "Write it to where there is room"),
   LISTEN_FAILED: entry(503, 6, false, "The address cannot be listened on", "Choose another with --listen"),
   DATA_DIR_IN_USE: entry(409, 6, false, "Another server uses this data directory", "Stop it, or choose --data-dir"),
   DATA_DIR_UNUSABLE: entry(503, 1, false, "The data directory cannot be used", "Choose another with --data-dir"),

@@ -1,8 +1,9 @@
 // The end of the command line's process: runs the program, prints what failed, decides the exit code. The launcher
 // beside it (tsfn) starts this file; program.ts is next.
 
+import { isErrno } from "../../runtime/errors.ts";
 import { runProgram, wantsJson } from "./program.ts";
-import { reportError } from "./report-error.ts";
+import { reportError, reportLostOutput } from "./report-error.ts";
 
 const args = process.argv.slice(2);
 
@@ -11,9 +12,9 @@ process.on("SIGINT", () => {
   if (process.listenerCount("SIGINT") === 1) process.exit(130);
 });
 
-// `tsfn logs | head` is no failure: the reader has enough.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? (process.exitCode ?? 0) : 1);
+process.stdout.on("error", (error) => {
+  // `tsfn logs | head` is no failure: the reader has enough.
+  process.exit(isErrno(error, "EPIPE") ? (process.exitCode ?? 0) : reportLostOutput(error));
 });
 
 runProgram(args)
@@ -21,4 +22,9 @@ runProgram(args)
     process.exitCode = reportError(thrown, { json: wantsJson(args) });
   })
   // Explicit, because a library's open handle must not keep a finished command; after what was written has left.
-  .then(() => process.stdout.write("", () => process.exit()));
+  .then(() =>
+    process.stdout.write("", (lost) => {
+      // What could not be written is the listener's to tell, which comes after this.
+      if (!lost) process.exit();
+    }),
+  );

@@ -24,6 +24,12 @@ export function reportError(thrown: unknown, { json }: { readonly json: boolean 
   return catalogue[error.code].exitCode;
 }
 
+/** As reportError, of stdout itself: stderr tells it, with --json too. */
+export function reportLostOutput(cause: Error): number {
+  const message = `stdout took no more: ${cause.message}; wanted it to take the whole output`;
+  return reportError(new TsfnError("OUTPUT_FAILED", message, { cause }), { json: false });
+}
+
 export function errorBlock(error: TsfnError): string[] {
   const { title } = catalogue[error.code];
   const problems = error.fields.problems ?? [];
