@@ -5,6 +5,7 @@ import { chmod, chown, lstat, mkdir, readdir, realpath, stat } from "node:fs/pro
 import { basename, dirname, join } from "node:path";
 import type { Settings } from "../../../runtime/config.ts";
 import { isErrno, TsfnError } from "../../../runtime/errors.ts";
+import { makeDirectory } from "../make-directory.ts";
 import { type Identity, identify } from "./identity.ts";
 
 export interface Prepared extends Identity {
@@ -42,7 +43,7 @@ export async function prepareDirectories(settings: Settings): Promise<Prepared> 
 
 async function prepareDataDir(path: string): Promise<string> {
   try {
-    if (await makeDirectory(path)) await chmod(path, 0o711);
+    if ((await makeDirectory(path)).length > 0) await chmod(path, 0o711);
   } catch (cause) {
     throw unusable(path, (cause as Error).message, { cause });
   }
@@ -77,29 +78,6 @@ async function requirePassage(
   }
 }
 
-/** True when it was not there. Not mkdir's own recursion, which never returns below /proc (Node 26). */
-async function makeDirectory(path: string): Promise<boolean> {
-  try {
-    await mkdir(path, { mode: 0o755 });
-    return true;
-  } catch (thrown) {
-    if (isErrno(thrown, "EEXIST") && (await stat(path)).isDirectory()) return false;
-    if (!isErrno(thrown, "ENOENT") || dirname(path) === path || (await isThere(dirname(path)))) throw thrown;
-    await makeDirectory(dirname(path));
-    return await makeDirectory(path);
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (thrown) {
-    if (isErrno(thrown, "ENOENT")) return false;
-    throw thrown;
-  }
-}
-
 async function makeOwned(path: string, { uid, gid }: Identity, mode: number): Promise<void> {
   try {
     await mkdir(path, { mode });
@@ -125,7 +103,7 @@ async function prepareRunDir(adminSocket: string, identity: Identity): Promise<s
   await requirePassage(runDir, uid, (detail, hint) => socketRefused(adminSocket, detail, hint));
   if (owner === uid || (mode & 0o002) !== 0) return runDir;
   const others = (await readdir(runDir)).filter((name) => name !== basename(adminSocket));
-  if (!made && (others.length > 0 || isSystemDirectory(runDir))) {
+  if (made.length === 0 && (others.length > 0 || isSystemDirectory(runDir))) {
     const found = `${runDir} belongs to uid ${owner}`;
     throw socketRefused(adminSocket, `${found}; wanted a directory of the server's user (uid ${uid})`);
   }
