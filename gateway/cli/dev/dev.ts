@@ -1,6 +1,7 @@
 // The recipe of `tsfn dev`: a server of its own in a temporary directory, every function deployed to it and deployed
 // again on save, its logs on the terminal, and on any way out everything removed.
 
+import { tmpdir } from "node:os";
 import type { Settings } from "../../../runtime/config.ts";
 import { TsfnError } from "../../../runtime/errors.ts";
 import type { Output } from "../output.ts";
@@ -9,6 +10,7 @@ import { findInstallation, requireRoot } from "../server/index.ts";
 import { onSignals } from "../signals.ts";
 import { openFollower } from "./follow.ts";
 import { type KeyParts, listenForKeys } from "./keys.ts";
+import { removeDeadServers } from "./leftovers.ts";
 import { openReloader, type Reloader } from "./reload.ts";
 import { type DevServer, openDevServer, requireFreePort } from "./server.ts";
 import { watchReloader } from "./watch.ts";
@@ -37,6 +39,9 @@ export async function runDev({ dirs, settings, output }: DevOptions): Promise<nu
     requireDistinctNames(reloaders);
     // The first build needs no server, and takes about as long as its start.
     for (const reloader of reloaders) reloader.prebuild();
+    await removeDeadServers(settings, installation).catch((thrown: Error) => {
+      output.note(`warning: what an earlier tsfn dev left in ${tmpdir()} cannot be removed: ${thrown.message}`);
+    });
     server = await openDevServer(settings, installation);
     const serving = serve(server, { reloaders, output, signal: over.signal, end: interrupt });
     await Promise.race([interrupted, serving, server.lost]);

@@ -11,6 +11,11 @@ import { isErrno, TsfnError } from "../../../runtime/errors.ts";
 import type { ServerInfo } from "../answers.ts";
 import type { Client } from "../client.ts";
 import { type Installation, launchServer, prepareDirectories, sweepLeftovers } from "../server/index.ts";
+import { takeDirectory } from "./owner.ts";
+
+const prefix = "tsfn-dev-";
+/** As mkdtemp(3) makes them. */
+export const directoryName = new RegExp(`^${prefix}[A-Za-z0-9]{6}$`);
 
 /** SIGKILL: of the warden, which then has removed nothing; or of tsfnd, and then there is nothing to remove. */
 const killedStatus = 128 + constants.signals.SIGKILL;
@@ -44,16 +49,24 @@ export async function requireFreePort({ host, port }: Address): Promise<void> {
 }
 
 export async function openDevServer(wanted: Settings, installation: Installation): Promise<DevServer> {
-  const directory = await mkdtemp(join(await realpath(tmpdir()), "tsfn-dev-"));
+  const directory = await mkdtemp(join(await temporaryPlace(), prefix));
   try {
+    await takeDirectory(directory);
     // tsfnd passes through, others see nothing.
     await chmod(directory, 0o711);
-    const settings = { ...wanted, dataDir: join(directory, "data"), adminSocket: join(directory, "run/admin.sock") };
-    return await launch(directory, settings, installation);
+    return await launch(directory, serverSettings(wanted, directory), installation);
   } catch (thrown) {
     await rm(directory, { recursive: true, force: true });
     throw thrown;
   }
+}
+
+export async function temporaryPlace(): Promise<string> {
+  return await realpath(tmpdir());
+}
+
+export function serverSettings(wanted: Settings, directory: string): Settings {
+  return { ...wanted, dataDir: join(directory, "data"), adminSocket: join(directory, "run/admin.sock") };
 }
 
 async function launch(directory: string, settings: Settings, installation: Installation): Promise<DevServer> {

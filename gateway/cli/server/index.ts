@@ -4,4 +4,4 @@ export { findInstallation, type Installation } from "./installation.ts";
 export { launchServer, type RunningServer, requireFreeSocket, sweepLeftovers } from "./launch.ts";
 export { prepareDirectories, requireRoot } from "./prepare.ts";
 export { settingsFromOptions, withSettings } from "./settings-options.ts";
-export { stopServer } from "./stop.ts";
+export { processStart, stopServer } from "./stop.ts";

@@ -92,12 +92,14 @@ function killDaemon(child: ChildProcess, info: ServerInfo | undefined): void {
 
 /**
  * Removes what a killed warden left, where no server will be started again: a warden does that before anything else,
- * so one is started for a daemon that ends at once. Resolves when it is done.
+ * so one is started for a daemon that ends at once. Resolves when it is done: 0, unless it failed
+ * or a living one has the lock.
  */
-export async function sweepLeftovers(prepared: Prepared, installation: Installation): Promise<void> {
+export async function sweepLeftovers(prepared: Prepared, installation: Installation): Promise<number | null> {
   const node = insideProgram(installation.nodePath, installation, prepared.settings.dataDir);
   const args = [...wardenArguments(prepared, installation), "--", node, "--eval", "0"];
-  await once(spawn(installation.wardenPath, args, { cwd: "/", stdio: "ignore" }), "exit");
+  const [status] = await once(spawn(installation.wardenPath, args, { cwd: "/", stdio: "ignore" }), "exit");
+  return status as number | null;
 }
 
 function daemonArguments({ settings }: Prepared, installation: Installation): string[] {

@@ -24,12 +24,12 @@ async function guardianOf(wardenPid: number): Promise<number> {
 /** Resolves when the process that has this number now is gone. */
 export async function processEnd(pid: number): Promise<void> {
   // A number alone may be given to another process; with its start time it names one.
-  const startedAt = await startTime(pid);
-  while (startedAt !== null && (await startTime(pid)) === startedAt) await sleep(5);
+  const startedAt = await processStart(pid);
+  while (startedAt !== null && (await processStart(pid)) === startedAt) await sleep(5);
 }
 
 /** Field 22 of /proc/<pid>/stat, in clock ticks since boot; null when it is gone, or a zombie that only has to be reaped. */
-async function startTime(pid: number): Promise<string | null> {
+export async function processStart(pid: number): Promise<string | null> {
   const fields = (await readStat(pid))?.fields;
   return fields === undefined || fields[0] === "Z" ? null : (fields[19] ?? null);
 }
