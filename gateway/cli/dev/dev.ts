@@ -25,16 +25,17 @@ export interface DevOptions {
 export async function runDev({ dirs, settings, output }: DevOptions): Promise<number> {
   requireRoot("running functions");
   const installation = findInstallation();
-  const reloaders = await Promise.all(dirs.map((dir) => openReloader(dir, output)));
+  const over = new AbortController();
+  const reloaders = await Promise.all(dirs.map((dir) => openReloader(dir, output, over.signal)));
   await requireFreePort(settings.listen);
 
   const { promise: interrupted, resolve: interrupt } = Promise.withResolvers<void>();
   let server: DevServer | undefined;
   using signals = onSignals((_signal, count) => {
+    over.abort();
     interrupt();
     if (count > 1) server?.end();
   });
-  const over = new AbortController();
   try {
     requireDistinctNames(reloaders);
     // The first build needs no server, and takes about as long as its start.
@@ -65,17 +66,22 @@ async function serve(server: DevServer, { reloaders, output, signal, end }: Serv
     if (reloader.deployed !== null) follower.follow(reloader.deployed.name);
   };
   const onBlind = (thrown: unknown): void => {
-    reportError(thrown, { json: output.json });
+    if (!signal.aborted) reportError(thrown, { json: output.json });
   };
   await Promise.all(
     reloaders.map((reloader) =>
       watchReloader({ reloader, deploy: (sinceMs) => deploy(reloader, sinceMs), onBlind, signal }),
     ),
   );
+  if (signal.aborted) return await never();
   const broken = reloaders.filter(({ deployed }) => deployed === null).length;
   output.note(broken === 0 ? "Waiting for changes; Ctrl-C ends it." : "Mend it and save; Ctrl-C ends it.");
   listenForKeys({ client: server.client, reloaders, output, end, signal });
-  return await new Promise<never>(() => {});
+  return await never();
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
 }
 
 function requireDistinctNames(reloaders: readonly Reloader[]): void {

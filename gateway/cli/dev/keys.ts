@@ -34,7 +34,7 @@ export function listenForKeys(parts: KeyParts): void {
   output.note("Type h and Enter for help.");
 }
 
-function keysOf({ client, reloaders, output, end }: KeyParts): ReadonlyMap<string, Key> {
+function keysOf({ client, reloaders, output, end, signal }: KeyParts): ReadonlyMap<string, Key> {
   const deployed = () => reloaders.flatMap((reloader) => reloader.deployed ?? []);
   const restart = async (): Promise<void> => {
     for (const { name } of deployed()) {
@@ -42,11 +42,11 @@ function keysOf({ client, reloaders, output, end }: KeyParts): ReadonlyMap<strin
       output.note(`${name} begins anew: the next call is a cold start`);
     }
   };
+  const tell = (thrown: unknown): void => {
+    if (!signal.aborted) reportError(thrown, { json: false });
+  };
   const keys: ReadonlyMap<string, Key> = new Map<string, Key>([
-    [
-      "r",
-      { does: "restart the instances", press: () => restart().catch((thrown) => reportError(thrown, { json: false })) },
-    ],
+    ["r", { does: "restart the instances", press: () => restart().catch(tell) }],
     [
       "u",
       { does: "show the URLs", press: () => output.lines(deployed().flatMap(({ url, routes }) => [url, ...routes])) },

@@ -40,8 +40,11 @@ interface Built {
   readonly bundle: Bundle;
 }
 
-/** @throws TsfnError when there is no function in `dir`. */
-export async function openReloader(dir: string, output: Output): Promise<Reloader> {
+/**
+ * @param closing what fails once it has aborted fails because of that, and is not told
+ * @throws TsfnError when there is no function in `dir`.
+ */
+export async function openReloader(dir: string, output: Output, closing: AbortSignal): Promise<Reloader> {
   let source = await loadSource(dir).catch((thrown) => inDirectory(dir, thrown));
   let bundler: Bundler | undefined;
   let deployed: Deployed | null = null;
@@ -100,6 +103,7 @@ export async function openReloader(dir: string, output: Output): Promise<Reloade
         tellDeployed(deployed, before, now() - sinceMs, output);
         if (renamed !== null && renamed.routes.length === 0) await remove(renamed.name);
       } catch (thrown) {
+        if (closing.aborted) return;
         tellFailed(await inModule(source, thrown).catch((told: unknown) => told), deployed, output);
       }
     },
