@@ -1,7 +1,7 @@
 // Every setting of the server as one object: flag, variable, default, validator. Parsed once (gateway/cli for people,
 // gateway/tsfnd for the daemon) into Settings; nothing downstream has defaults.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { TsfnError } from "./errors.ts";
 
@@ -115,7 +115,7 @@ export const settings: { readonly [Key in keyof Settings]: Setting<Settings[Key]
   durability: setting("--durability", "TSFN_DURABILITY", "sync", "sync or none", parseDurability),
 };
 
-/** Flag before variable before default. @throws TsfnError USAGE naming the flag or variable that is wrong. */
+/** Flag before variable before default. @throws TsfnError USAGE naming the flag or variable that is wrong, NOT_ALLOWED */
 export function resolveSettings(
   flags: Readonly<Partial<Record<keyof Settings, string>>>,
   env: Readonly<Record<string, string | undefined>>,
@@ -131,6 +131,7 @@ export function resolveSettings(
     try {
       return parse(text);
     } catch (cause) {
+      if (cause instanceof TsfnError) throw cause;
       throw new TsfnError("USAGE", `${origin} ${(cause as Error).message}`, { cause });
     }
   };
@@ -169,10 +170,18 @@ function tokenOf(
   }
 }
 
+/** @throws TsfnError NOT_ALLOWED when others may read it */
 function readTokenFile(path: string): string {
   try {
+    const found = statSync(path);
+    // A pipe has no mode worth a look: what it carries is read once.
+    if (found.isFile() && (found.mode & 0o077) !== 0) {
+      const message = `the token file ${path} has mode ${(found.mode & 0o777).toString(8)}; wanted 600, for its owner alone`;
+      throw new TsfnError("NOT_ALLOWED", message, { hint: `Run: chmod 600 ${path}` });
+    }
     return readFileSync(path, "utf8").trim();
   } catch (cause) {
+    if (cause instanceof TsfnError) throw cause;
     throw new Error(`cannot be read: ${(cause as Error).message}`, { cause });
   }
 }

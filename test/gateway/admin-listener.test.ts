@@ -1,9 +1,14 @@
 // Claims about the admin API over TCP: who gets in, and how those who do not are told.
 
 import { createHash } from "node:crypto";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import test from "ava";
 import { tokenIn } from "../../gateway/admin-listener.ts";
+import { resolveSettings } from "../../runtime/config.ts";
+import { TsfnError } from "../../runtime/errors.ts";
 import { openTestDaemon } from "../support/daemon.ts";
+import { temporaryDirectory } from "../support/function-directory.ts";
 import { openRemoteDaemon, type RemoteDaemon } from "../support/remote-daemon.ts";
 
 const undo: (() => unknown)[] = [];
@@ -79,6 +84,21 @@ test("without a token there is no listener, and a short one is no token", async 
   await t.throwsAsync(openTestDaemon(t, { adminListen: "127.0.0.1:0" }), { code: "USAGE", message: /wants a token/ });
   const flags = { adminListen: "127.0.0.1:0", adminTokenSha256: "/nowhere/token" };
   await t.throwsAsync(openTestDaemon(t, flags), { code: "USAGE", message: /--token-file cannot be read/ });
+});
+
+test("a token file that others may read is refused", async (t) => {
+  const file = join(temporaryDirectory(t), "token");
+  writeFileSync(file, "0123456789abcdef0123456789abcdef");
+  for (const mode of [0o644, 0o640, 0o604]) {
+    chmodSync(file, mode);
+    const error = t.throws(() => resolveSettings({ adminListen: "127.0.0.1:0", adminTokenSha256: file }, {}), {
+      code: "NOT_ALLOWED",
+      message: new RegExp(`${file} has mode ${mode.toString(8)}; wanted 600`),
+    });
+    t.true(error instanceof TsfnError && error.hint.includes(`chmod 600 ${file}`));
+  }
+  chmodSync(file, 0o400);
+  t.notThrows(() => resolveSettings({ adminListen: "127.0.0.1:0", adminTokenSha256: file }, {}));
 });
 
 test("a token is read out of each scheme and out of nothing else", (t) => {

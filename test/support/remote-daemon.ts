@@ -15,7 +15,7 @@ export interface RemoteDaemon extends TestDaemon {
 export async function openRemoteDaemon(t: Owner, flags: Readonly<Record<string, string>> = {}): Promise<RemoteDaemon> {
   const token = randomBytes(32).toString("base64");
   const file = join(temporaryDirectory(t), "token");
-  writeFileSync(file, `${token}\n`);
+  writeFileSync(file, `${token}\n`, { mode: 0o600 });
   const daemon = await openTestDaemon(t, { ...flags, adminListen: "127.0.0.1:0", adminTokenSha256: file });
   const { adminUrl } = (await daemon.admin("GET", "/v1/info")).json as { adminUrl: string };
   return { ...daemon, adminUrl, token };
