@@ -39,7 +39,7 @@ export const answers = <Schema extends z.ZodType>(description: string, schema: S
 
 const restartQuery = z.object({
   zygote: z
-    .enum(["true", "false"])
+    .enum(["true", "false"], { error: "true or false" })
     .default("false")
     .openapi({ description: "Also replace the process that its instances are forked from" }),
 });
@@ -166,11 +166,22 @@ export function addFunctionRoutes(app: OpenAPIHono<AdminEnv>, parts: FunctionRou
   );
 }
 
-/** What a person can mend, without the validator's own document. */
-export function invalidParameters({ issues }: z.ZodError): TsfnError {
-  const problems = issues.map(({ path, message }) => ({ message: `${path.join(".")}: ${message}` }));
+/**
+ * What a person can mend, without the validator's own document. The schema's messages are what is wanted.
+ * @param found the values that were refused, by the parameters' names
+ */
+export function invalidParameters({ issues }: z.ZodError, found: unknown): TsfnError {
+  const values = (found ?? {}) as Readonly<Record<string, unknown>>;
+  const problems = issues.map(({ path, message }) => {
+    const value = values[String(path[0])];
+    const told = typeof value === "string" ? shown(value) : (JSON.stringify(value) ?? "missing");
+    return { message: `${path.join(".")} is ${told}; wanted ${message}` };
+  });
   const list = problems.map(({ message }) => message).join("; ");
-  return new TsfnError("REQUEST_MALFORMED", `The request has invalid parameters: ${list}`, { problems });
+  return new TsfnError("REQUEST_MALFORMED", `The request has invalid parameters: ${list}`, {
+    problems,
+    hint: "Mend them; /v1/openapi.json describes every parameter",
+  });
 }
 
 async function deploy(context: Context<AdminEnv>, name: string, runtime: Runtime) {

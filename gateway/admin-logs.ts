@@ -2,24 +2,41 @@
 // what comes.
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { parseDuration } from "../runtime/config.ts";
 import type { LogOptions, LogRecord } from "../runtime/index.ts";
 import { logLevels } from "../runtime/logs/index.ts";
 import { failures } from "./admin-failures.ts";
 import { type AdminEnv, type FunctionRoutesParts, functionParams, invalidParameters } from "./admin-functions.ts";
 import { logRecord } from "./admin-schemas.ts";
+import { parseMoment, wantedMoment } from "./moment.ts";
+
+const maxTail = 100_000;
+const wantedTail = { error: `a whole number from 0 to ${maxTail}` };
+const wantedBeginning = { error: "at least one character" };
 
 const query = z.object({
-  tail: z.coerce.number().int().min(0).max(100_000).default(100).openapi({ type: "integer" }),
-  follow: z.enum(["true", "false"]).default("false"),
+  tail: z.coerce
+    .number(wantedTail)
+    .int(wantedTail)
+    .min(0, wantedTail)
+    .max(maxTail, wantedTail)
+    .default(100)
+    .openapi({ type: "integer" }),
+  follow: z.enum(["true", "false"], { error: "true or false" }).default("false"),
   since: z
     .string()
     .transform(sinceMs)
     .optional()
     .openapi({ type: "string", description: "A duration until now, such as 10m, or a date of RFC 3339" }),
-  level: z.enum(logLevels).optional().openapi({ description: "This severe or more" }),
-  instance: z.string().min(1).optional().openapi({ description: "An instance's id, or its beginning" }),
-  request: z.string().min(1).optional().openapi({ description: "The id of one invocation's request" }),
+  level: z
+    .enum(logLevels, { error: `one of ${logLevels.join(", ")}` })
+    .optional()
+    .openapi({ description: "This severe or more" }),
+  instance: z
+    .string()
+    .min(1, wantedBeginning)
+    .optional()
+    .openapi({ description: "An instance's id, or its beginning" }),
+  request: z.string().min(1, wantedBeginning).optional().openapi({ description: "The id of one invocation's request" }),
 });
 
 /** OpenAPI 3.1 has no word for a document a line (3.2 has `itemSchema`), and its types know no `contentSchema`. */
@@ -46,8 +63,9 @@ export function addLogRoutes(app: OpenAPIHono<AdminEnv>, { runtime, closing }: F
   app.openAPIRegistry.register("LogRecord", logRecord);
   app.openAPIRegistry.registerPath(route);
   app.get("/v1/functions/:name/logs", (context) => {
-    const parsed = query.safeParse(context.req.query());
-    if (!parsed.success) throw invalidParameters(parsed.error);
+    const found = context.req.query();
+    const parsed = query.safeParse(found);
+    if (!parsed.success) throw invalidParameters(parsed.error, found);
     const left = new AbortController();
     context.env.outgoing.once("close", () => left.abort());
     const signal = AbortSignal.any([left.signal, closing]);
@@ -69,17 +87,11 @@ function optionsOf(
   return { tail, follow: follow === "true", filter, signal };
 }
 
-/** By the server's own clock, which the records have. */
 function sinceMs(text: string, context: z.RefinementCtx): number {
-  const date = /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(date)) return date;
-  try {
-    return Date.now() - parseDuration(text);
-  } catch {
-    const message = `is "${text}"; wanted a duration such as 10m, or a date such as 2026-01-31T12:00:00Z`;
-    context.addIssue({ code: "custom", message });
-    return z.NEVER;
-  }
+  const moment = parseMoment(text, Date.now());
+  if (moment !== null) return moment;
+  context.addIssue({ code: "custom", message: wantedMoment });
+  return z.NEVER;
 }
 
 async function* ndjson(records: AsyncIterable<LogRecord>): AsyncGenerator<Uint8Array> {

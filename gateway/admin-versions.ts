@@ -10,11 +10,12 @@ const versionList = z.object({
   versions: z.array(version).readonly().openapi({ description: "Oldest first" }),
 });
 
+const wantedNumber = { error: "a whole number from 1" };
 const target = z.object({
   version: z.coerce
-    .number()
-    .int()
-    .min(1)
+    .number(wantedNumber)
+    .int(wantedNumber)
+    .min(1, wantedNumber)
     .optional()
     .openapi({ description: "Its number; without it the newest before the live one" }),
 });

@@ -43,7 +43,7 @@ export interface AdminParts extends FunctionRoutesParts {
 export function createAdmin(parts: AdminParts): OpenAPIHono<AdminEnv> {
   const app = new OpenAPIHono<AdminEnv>({
     defaultHook: (result) => {
-      if (!result.success) throw invalidParameters(result.error);
+      if (!result.success) throw invalidParameters(result.error, (result as { readonly data?: unknown }).data);
     },
   });
   app.onError((thrown, context) => {

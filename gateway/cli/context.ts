@@ -86,7 +86,9 @@ export function countArgument(text: string): number {
 
 /** As countArgument, and 0. */
 export function wholeArgument(text: string): number {
-  return text === "0" ? 0 : countArgument(text);
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError(`is "${text}"; wanted a whole number from 0`);
 }
 
 /** `-e A=1 -e B=2`, collected. @throws TsfnError USAGE */

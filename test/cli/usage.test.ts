@@ -91,6 +91,8 @@ test("a mistake is told with what was found and wanted, and sends to the help of
     [["rollback", "hello", "x"], 'version is "x"; wanted a whole number from 1', "rollback"],
     [["completion", "tcsh"], 'shell is "tcsh"; wanted one of bash, zsh, fish, powershell', "completion"],
     [["logs", "a", "--level", "loud"], `"loud"; wanted one of debug, info, warn, error`, "logs"],
+    [["logs", "a", "--since", "foo"], `--since <time>' is "foo"; wanted a duration such as 10m, or a date`, "logs"],
+    [["logs", "a", "-n", "many"], `<count>' is "many"; wanted a whole number from 0`, "logs"],
     [["secret", "put"], "missing required argument 'name'", "secret put"],
     [["server", "start", "--listen", "x"], '--listen is "x"; wanted host:port', "server start"],
     [["invoke", "a", "-d", "@/nonexistent"], "there is no such file", "invoke"],

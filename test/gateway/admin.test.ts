@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import test from "ava";
+import type { ProblemDocument } from "../../runtime/errors.ts";
 import { openTestDaemon, type TestDaemon } from "../support/daemon.ts";
 import { functionDirectory, functionOf, temporaryDirectory } from "../support/function-directory.ts";
 
@@ -105,6 +106,29 @@ test("whatever is wrong with a request, the answer is a problem document", async
     t.is(answer.status, status, `${method} ${path}: ${answer.text}`);
     t.is(answer.headers["content-type"], "application/problem+json", path);
     t.like(answer.json, { code, status }, path);
+  }
+});
+
+test("a wrong parameter is told with its name, the value found and the value wanted", async (t) => {
+  const daemon = shared;
+  for (const [method, path, told] of [
+    ["GET", "logs?tail=-1", 'tail is "-1"; wanted a whole number from 0 to 100000'],
+    ["GET", "logs?tail=many", 'tail is "many"; wanted a whole number from 0 to 100000'],
+    ["GET", "logs?tail=1.5", 'tail is "1.5"; wanted a whole number from 0 to 100000'],
+    ["GET", "logs?follow=maybe", 'follow is "maybe"; wanted true or false'],
+    ["GET", "logs?level=loud", 'level is "loud"; wanted one of debug, info, warn, error'],
+    ["GET", "logs?since=later", 'since is "later"; wanted a duration such as 10m, or a date'],
+    ["GET", "logs?instance=", 'instance is ""; wanted at least one character'],
+    ["POST", "restart?zygote=1", 'zygote is "1"; wanted true or false'],
+    ["POST", "rollback?version=first", 'version is "first"; wanted a whole number from 1'],
+    ["POST", "rollback?version=0", 'version is "0"; wanted a whole number from 1'],
+  ] as const) {
+    const answer = await daemon.admin(method, `/v1/functions/none/${path}`);
+    const { code, detail, hint, problems } = answer.json as ProblemDocument;
+    t.is(code, "REQUEST_MALFORMED", path);
+    t.true(detail.includes(told), detail);
+    t.true(problems?.[0]?.message.startsWith(told), path);
+    t.notRegex(hint, /HTTP\/1\.1/);
   }
 });
 

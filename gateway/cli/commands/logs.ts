@@ -1,7 +1,8 @@
 // tsfn logs: what a function wrote, oldest first, and with -f what it writes from now on, across deployments.
 
 import { createInterface } from "node:readline";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseMoment, wantedMoment } from "../../moment.ts";
 import { contextOf, functionPath, wholeArgument, withExamples } from "../context.ts";
 import { formatRecord, parseRecord } from "../log-line.ts";
 
@@ -21,7 +22,11 @@ export function configure(command: Command): void {
     .argument("<name>", "the function")
     .option("-f, --follow", "wait for more, until Ctrl-C")
     .option("-n, --tail <count>", "how many of the last records to show first", wholeArgument, 100)
-    .option("--since <time>", "not older than a duration such as 10m, or a date such as 2026-01-31T12:00:00Z")
+    .option(
+      "--since <time>",
+      "not older than a duration such as 10m, or a date such as 2026-01-31T12:00:00Z",
+      sinceArgument,
+    )
     .addOption(new Option("--level <level>", "this severe or more").choices(levels))
     .option("--instance <id>", "of one instance; the beginning of its id is enough")
     .option("--request <id>", "of one request, by its X-Request-Id")
@@ -48,4 +53,10 @@ async function logs(name: string, options: LogsOptions, command: Command): Promi
     if (output.json) process.stdout.write(`${line}\n`);
     else output.line(formatRecord(parseRecord(line), process.stdout));
   }
+}
+
+/** As it was typed: what it names is counted by the server's clock. */
+function sinceArgument(text: string): string {
+  if (parseMoment(text, Date.now()) !== null) return text;
+  throw new InvalidArgumentError(`is "${text}"; wanted ${wantedMoment}`);
 }
