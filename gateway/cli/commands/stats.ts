@@ -4,9 +4,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "commander";
 import type { InstanceDescription } from "../../../runtime/index.ts";
-import type { InstanceList } from "../answers.ts";
+import type { FunctionVersions, InstanceList } from "../answers.ts";
 import type { Client } from "../client.ts";
-import { contextOf, withExamples } from "../context.ts";
+import { contextOf, functionPath, withExamples } from "../context.ts";
 import { type Column, formatBytes, table } from "../terminal.ts";
 
 interface StatsOptions {
@@ -52,6 +52,9 @@ export function configure(command: Command): void {
 async function show(names: readonly string[], { stream }: StatsOptions, command: Command): Promise<void> {
   const { output, client } = contextOf(command);
   const server = client();
+  // One that is not deployed has no instances either, and is a mistake.
+  for (const name of names)
+    await server.json<FunctionVersions>({ method: "GET", path: functionPath(name, "/versions") });
   let before = await look(server, names);
   for (let waitMs = firstLookMs; ; waitMs = intervalMs) {
     await pause(waitMs);
