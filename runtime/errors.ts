@@ -66,7 +66,7 @@ export const catalogue = {
   // What the operator sees.
   USAGE: entry(400, 2, false, "The command line is wrong", "See tsfn --help"),
   NOT_ROOT: entry(403, 4, false, "Root is needed", "Run it with sudo"),
-  TOKEN_REQUIRED: entry(401, 4, false, "The token is missing or wrong", "Pass it with --token-file or TSFN_TOKEN"),
+  TOKEN_REQUIRED: entry(401, 4, false, "The token is missing or wrong", "Pass it with --token or TSFN_TOKEN"),
   NOT_ALLOWED: entry(403, 4, false, "Not allowed", "Run it as a member of the socket's group, or with sudo"),
   KERNEL_UNSUPPORTED: entry(503, 1, false, "The kernel lacks something tsfn needs", "Run: tsfn doctor"),
   CONTEXT_EXISTS: entry(409, 6, false, "There is such a context already", "Choose another name, or remove it first"),

@@ -83,11 +83,12 @@ test("each command's failure is a problem with its exit code, as JSON or in four
     [["rollback", "none", "first"], 2, "USAGE"],
     [["invoke", "none"], 3, "FUNCTION_NOT_FOUND"],
     [["logs", "none"], 3, "FUNCTION_NOT_FOUND"],
-    [["logs", "none", "--since", "later"], 2, "REQUEST_MALFORMED"],
+    [["logs", "none", "--since", "later"], 2, "USAGE"],
     [["inspect", "none"], 3, "FUNCTION_NOT_FOUND"],
     [["versions", "none"], 3, "FUNCTION_NOT_FOUND"],
     [["rollback", "none"], 3, "FUNCTION_NOT_FOUND"],
     [["restart", "none"], 3, "FUNCTION_NOT_FOUND"],
+    [["stats", "none", "--no-stream"], 3, "FUNCTION_NOT_FOUND"],
     [["rm", "none"], 3, "FUNCTION_NOT_FOUND"],
     [["context", "use", "none"], 2, "USAGE"],
     [["completion", "tcsh"], 2, "USAGE"],
@@ -123,6 +124,6 @@ test("a server is operated from afar with its URL and its token, by flags, varia
   for (const wrong of [[], ["--token", "wrong"]]) {
     const refused = await run(["list", "--server", adminUrl, ...wrong]);
     t.is(refused.code, 4, refused.stderr);
-    t.regex(refused.stderr, /#TOKEN_REQUIRED\n$/);
+    t.regex(refused.stderr, /\nfix: {3}Pass it with --token or TSFN_TOKEN\n.*#TOKEN_REQUIRED\n$/);
   }
 });
