@@ -14,12 +14,14 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     return await completeLine(await buildProgram(commands.map(({ name }) => name)), args.slice(2));
   }
   const program = await buildProgram(args);
-  const hint = `See ${helpOf(program, args)}`;
+  const { words, unknown } = namedCommand(program, args);
+  const hint = `See ${[...words, "--help"].join(" ")}`;
   try {
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(unknown === undefined ? args : withoutHelp(args), { from: "user" });
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
-      if (thrown.code === "commander.helpDisplayed" || thrown.code === "commander.version") return;
+      // Help or the version, printed because it was asked for.
+      if (thrown.exitCode === 0) return;
       throw new TsfnError("USAGE", mistake(thrown, args), { hint });
     }
     const isOpen = thrown instanceof TsfnError && thrown.code === "USAGE" && thrown.fields.hint === undefined;
@@ -72,17 +74,39 @@ function visibleGlobalOptions(this: Help, command: Command): Option[] {
   return isAlone ? all.filter(({ long }) => long === "--json") : all;
 }
 
-/** The command whose help tells more. */
-function helpOf(program: Command, args: readonly string[]): string {
+/** The command that the arguments name. */
+interface Named {
+  /** What leads to it, `tsfn` first. */
+  readonly words: readonly string[];
+  /** What stands in the place of a subcommand and is none; undefined where there is nothing, or no subcommands. */
+  readonly unknown: string | undefined;
+}
+
+function namedCommand(program: Command, args: readonly string[]): Named {
   let command = program;
   const words = ["tsfn"];
+  const options: Option[] = [...program.options];
+  let isValue = false;
   for (const arg of args) {
-    const named = command.commands.find((one) => one.name() === arg || one.aliases().includes(arg));
-    if (named === undefined) continue;
-    command = named;
-    words.push(named.name());
+    if (arg === "--") break;
+    if (isValue || arg.startsWith("-")) {
+      isValue = !isValue && options.some(({ long, short, required }) => required && (arg === long || arg === short));
+      continue;
+    }
+    const next = command.commands.find((one) => one.name() === arg || one.aliases().includes(arg));
+    if (next === undefined) {
+      return { words, unknown: command.commands.length > 0 && arg !== "help" ? arg : undefined };
+    }
+    command = next;
+    words.push(next.name());
+    options.push(...next.options);
   }
-  return [...words, "--help"].join(" ");
+  return { words, unknown: undefined };
+}
+
+/** Commander would print the help of the program, as if that were what was asked for. */
+function withoutHelp(args: readonly string[]): readonly string[] {
+  return args.filter((arg) => arg !== "--help" && arg !== "-h");
 }
 
 /** Commander's sentences in our words: the value found, and the value wanted. */

@@ -65,6 +65,30 @@ test("a misspelt command, subcommand or option is exit code 2 and says what was 
   }
 });
 
+test("help for a command that there is not is exit code 2, and names it", async (t) => {
+  for (const [args, why] of [
+    [["nosuch", "--help"], "unknown command 'nosuch'"],
+    [["nosuch", "-h"], "unknown command 'nosuch'"],
+    [["--server", "list", "deplyo", "--help"], "unknown command 'deplyo'; did you mean deploy?"],
+    [["server", "nosuch", "--help"], "unknown command 'nosuch'"],
+    [["help", "nosuch"], "unknown command 'nosuch'"],
+  ] as const) {
+    const { code, stdout, stderr } = await runCommand(args);
+    t.is(code, 2, args.join(" "));
+    t.is(stdout, "", args.join(" "));
+    t.true(stderr.includes(why), stderr);
+  }
+  for (const args of [
+    ["help", "deploy"],
+    ["server", "help", "start"],
+    ["deploy", "nosuch", "--help"],
+  ]) {
+    const { code, stdout } = await runCommand(args);
+    t.is(code, 0, args.join(" "));
+    t.regex(stdout, /^Usage: tsfn (deploy|server start)/);
+  }
+});
+
 test("a missing argument, a surplus one and a wrong value are exit code 2", async (t) => {
   for (const args of [
     [],
@@ -97,10 +121,22 @@ test("a mistake is told with what was found and wanted, and sends to the help of
     [["server", "start", "--listen", "x"], '--listen is "x"; wanted host:port', "server start"],
     [["invoke", "a", "-d", "@/nonexistent"], "there is no such file", "invoke"],
     [["dev", "-p"], "has no value", "dev"],
+    [["--server", "list", "invoke", "list", "-d", "@/nonexistent"], "there is no such file", "invoke"],
   ] as const) {
     const { stderr } = await runCommand(args, { env: nowhere });
     t.true(stderr.includes(why), stderr);
     t.true(stderr.includes(`fix:   See tsfn ${help} --help\n`), stderr);
+  }
+});
+
+test("an unknown command sends to the general help, whatever its arguments are called", async (t) => {
+  for (const args of [
+    ["exec", "hello", "ls"],
+    ["nosuch", "logs"],
+    ["--json-not", "server", "start"],
+  ]) {
+    const { stderr } = await runCommand(args);
+    t.regex(stderr, /\nfix: {3}See tsfn (server start )?--help\n/, args.join(" "));
   }
 });
 
