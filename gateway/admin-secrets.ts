@@ -2,11 +2,14 @@
 // never goes out.
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { envNameProblem } from "../runtime/catalog/index.ts";
+import { TsfnError } from "../runtime/errors.ts";
 import type { Runtime } from "../runtime/index.ts";
 import { failures } from "./admin-failures.ts";
 import type { AdminEnv } from "./admin-functions.ts";
 import { secretSummary } from "./admin-schemas.ts";
 import { readRequestBody } from "./request-body.ts";
+import { shown } from "./routes.ts";
 
 /** More than any value may have, so that the store's own sentence is the one that is read. */
 const maxBodyBytes = 2 ** 20;
@@ -44,9 +47,11 @@ export function addSecretRoutes(app: OpenAPIHono<AdminEnv>, { runtime }: { reado
       },
     }),
     async (context) => {
+      const name = context.req.param("name");
       const limits = { limitBytes: maxBodyBytes, limitName: "a secret's value" };
       const value = await readRequestBody(context.env.incoming, limits);
-      await runtime.putSecret(context.req.param("name"), value.toString("utf8"));
+      checkName(name);
+      await runtime.putSecret(name, value.toString("utf8"));
       return context.body(null, 204);
     },
   );
@@ -68,4 +73,13 @@ export function addSecretRoutes(app: OpenAPIHono<AdminEnv>, { runtime }: { reado
       return context.body(null, 204);
     },
   );
+}
+
+/** A secret becomes a variable: what tsfn.json refuses to name is not kept. @throws TsfnError SECRET_INVALID */
+function checkName(name: string): void {
+  const wanted = envNameProblem(name);
+  if (wanted === undefined) return;
+  throw new TsfnError("SECRET_INVALID", `the secret cannot be kept: its name is ${shown(name)}; wanted ${wanted}`, {
+    hint: "Give it another name, such as STRIPE_KEY",
+  });
 }

@@ -98,7 +98,13 @@ export function pairArgument(text: string, earlier: Readonly<Record<string, stri
   return { ...earlier, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-/** The path of one function in the admin API. */
+/** The path of one function in the admin API. @throws TsfnError USAGE for a name that would be no part of it */
 export function functionPath(name: string, rest = ""): string {
+  if (/^\.{0,2}$/.test(name)) {
+    throw new TsfnError(
+      "USAGE",
+      `the function's name is "${name}"; wanted one that \`tsfn list\` shows, such as hello`,
+    );
+  }
   return `/v1/functions/${encodeURIComponent(name)}${rest}`;
 }

@@ -6,7 +6,7 @@ export type { BundleFile } from "./assets.ts";
 export { type Bundle, type Bundler, bundleFunction, createBundler } from "./bundle.ts";
 export { type Catalog, openCatalog } from "./catalog.ts";
 export { parseManifest } from "./manifest.ts";
-export { manifestJsonSchema } from "./manifest-schema.ts";
+export { envNameProblem, manifestJsonSchema } from "./manifest-schema.ts";
 export { checkName } from "./name.ts";
 export { formatDestination } from "./network-schema.ts";
 export { packFunction } from "./package.ts";

@@ -198,3 +198,24 @@ test("stats tell each instance's use, once or as one document a look", async (t)
   t.true(looks.every(({ instances }) => instances.length === 2));
   t.true((looks[0]?.ts ?? "") < (looks[1]?.ts ?? ""));
 });
+
+test("rm tries every name and tells every one that there is not", async (t) => {
+  const { cli, json, deploy } = await open(t);
+  await deploy("one", "1");
+  await deploy("two", "2");
+  const refused = await cli("rm", "one", "");
+  t.is(refused.code, 2);
+  t.regex(refused.stderr, /the function's name is ""; wanted .*\nfix: {3}See tsfn rm --help/);
+  t.is((await cli("versions", "one")).code, 0, "nothing was removed yet");
+
+  const { code, stdout, stderr } = await cli("rm", "one", "nosuch1", "nosuch2", "two");
+  t.is(code, 3);
+  t.is(stdout, "one\ntwo\n");
+  t.regex(stderr, /nosuch1[\s\S]*nosuch2[\s\S]*#FUNCTION_NOT_FOUND\n$/);
+  const problem = (await json("rm", "nosuch1", "nosuch2")) as { code: string; problems: { message: string }[] };
+  t.is(problem.code, "FUNCTION_NOT_FOUND");
+  t.deepEqual(
+    problem.problems.map(({ message }) => /nosuch\d/.exec(message)?.[0]),
+    ["nosuch1", "nosuch2"],
+  );
+});

@@ -109,6 +109,19 @@ test("whatever is wrong with a request, the answer is a problem document", async
   }
 });
 
+test("a secret that tsfn.json could not name is not kept, and its hint is about the name", async (t) => {
+  const daemon = shared;
+  for (const name of ["K_SERVICE", "K_REVISION", "TSFN_FOO", "1A", "a-b", "x".repeat(129)]) {
+    const answer = await daemon.admin("PUT", `/v1/secrets/${name}`, { body: "a value" });
+    const { code, detail, hint } = answer.json as ProblemDocument;
+    t.is(code, "SECRET_INVALID", name);
+    t.regex(detail, /its name is "[^"]+"; wanted letters, digits and _/);
+    t.regex(hint, /another name/);
+  }
+  t.like((await daemon.admin("PUT", "/v1/secrets/EMPTY")).json, { hint: "Give it a text of at most 32 KiB" });
+  t.deepEqual((await daemon.admin("GET", "/v1/secrets")).json, { secrets: [] });
+});
+
 test("a wrong parameter is told with its name, the value found and the value wanted", async (t) => {
   const daemon = shared;
   for (const [method, path, told] of [

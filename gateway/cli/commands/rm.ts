@@ -1,6 +1,7 @@
-// tsfn rm: removes functions with all their versions. Every name is tried; the first failure is the one reported.
+// tsfn rm: removes functions with all their versions. Every name is tried, and every failure told.
 
 import type { Command } from "commander";
+import { asTsfnError, TsfnError } from "../../../runtime/errors.ts";
 import { contextOf, functionPath, withExamples } from "../context.ts";
 
 export function configure(command: Command): void {
@@ -15,17 +16,32 @@ export function configure(command: Command): void {
 async function remove(names: readonly string[], command: Command): Promise<void> {
   const { output, client } = contextOf(command);
   const server = client();
+  const paths = new Map(names.map((name) => [name, functionPath(name)]));
   const removed: string[] = [];
   const failures: unknown[] = [];
-  for (const name of new Set(names)) {
+  for (const [name, path] of paths) {
     try {
-      await server.json<void>({ method: "DELETE", path: functionPath(name) });
+      await server.json<void>({ method: "DELETE", path });
       removed.push(name);
       output.line(name);
     } catch (thrown) {
       failures.push(thrown);
     }
   }
-  if (failures.length > 0) throw failures[0];
+  if (failures.length > 0) throw asOne(failures);
   output.document({ removed });
+}
+
+/** The first, with the others as further problems. */
+function asOne(failures: readonly unknown[]): unknown {
+  if (failures.length === 1) return failures[0];
+  const errors = failures.map(asTsfnError);
+  const problems = errors.map(({ message }) => ({ message }));
+  const [first] = errors;
+  const message = problems.map((problem) => problem.message).join("; ");
+  return new TsfnError(first?.code ?? "INTERNAL", message, {
+    problems,
+    ...(first !== undefined && { hint: first.hint }),
+    cause: failures[0],
+  });
 }
