@@ -41,11 +41,17 @@ export async function requireFreePort({ host, port }: Address): Promise<void> {
     probe.listen({ host, port, exclusive: true });
     await once(probe, "listening");
   } catch (cause) {
-    const why = isErrno(cause, "EADDRINUSE") ? "something else listens there" : (cause as Error).message;
-    throw new TsfnError("LISTEN_FAILED", `${host}:${port}: ${why}`, { hint: "Choose another with --port", cause });
+    const ofPort = isErrno(cause, "EADDRINUSE") || isErrno(cause, "EACCES");
+    const hint = ofPort ? "Choose another with --port" : "Choose an address of this machine with --host";
+    throw new TsfnError("LISTEN_FAILED", `${host}:${port}: ${whyNot(cause as Error)}`, { hint, cause });
   }
   probe.close();
   await once(probe, "close");
+}
+
+function whyNot(cause: Error): string {
+  if (isErrno(cause, "EADDRINUSE")) return "something else listens there";
+  return isErrno(cause, "EADDRNOTAVAIL") ? "this machine has no such address" : cause.message;
 }
 
 export async function openDevServer(wanted: Settings, installation: Installation): Promise<DevServer> {
