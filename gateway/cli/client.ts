@@ -121,9 +121,18 @@ function connectionError(server: string, cause: Error): TsfnError {
     ["ENOENT", "there is no such socket"],
     ["ECONNREFUSED", "nobody listens there"],
     ["ECONNRESET", "the connection broke"],
+    ["ENOTFOUND", "no host has this name"],
+    ["EAI_AGAIN", "the name could not be looked up"],
+    ["EHOSTUNREACH", "no way leads to this host"],
+    ["ENETUNREACH", "no way leads to this network"],
+    ["ETIMEDOUT", "the host did not answer"],
   ]).get(found);
   const detail = meaning === undefined ? found : `${meaning} (${found})`;
-  return new TsfnError("SERVER_UNREACHABLE", `${server}: ${detail}`, { cause });
+  const hint = "Check the URL, and that the server there was started with: tsfn server start --admin-listen";
+  return new TsfnError("SERVER_UNREACHABLE", `${server}: ${detail}`, {
+    cause,
+    ...(!server.startsWith("/") && { hint }),
+  });
 }
 
 function isNetwork(cause: unknown): cause is Error {

@@ -53,19 +53,25 @@ export function serverOf(options: SharedOptions, env: NodeJS.ProcessEnv): Server
     const saved = contextNamed(readContexts(contextsPath(env)), name);
     return { address: saved.server, token: token ?? saved.token, origin };
   };
-  const plain = (address: string, origin: string): ServerChoice => ({
-    address: address.includes("://") ? address : resolve(address),
-    token,
-    origin,
-  });
-  const flag = options.server || options.admin;
-  if (flag) return plain(flag, "--server");
+  const plain = (address: string, origin: string): ServerChoice => ({ address, token, origin });
+  if (options.server) return plain(addressOf(options.server, "--server"), "--server");
+  const { admin } = options;
+  if (admin) return plain(admin.includes("://") ? admin : resolve(admin), "--admin");
   if (options.context) return named(options.context, "--context");
-  if (env.TSFN_SERVER) return plain(env.TSFN_SERVER, "TSFN_SERVER");
+  if (env.TSFN_SERVER) return plain(addressOf(env.TSFN_SERVER, "TSFN_SERVER"), "TSFN_SERVER");
   if (env.TSFN_CONTEXT) return named(env.TSFN_CONTEXT, "TSFN_CONTEXT");
   if (env[variable]) return plain(env[variable], variable);
   const { current } = readContexts(contextsPath(env));
   return current === null ? plain(fallback, "the default") : named(current, `the current context, ${current}`);
+}
+
+/** A URL as it is, a path as an absolute one. @throws TsfnError USAGE for what may be meant as either */
+function addressOf(text: string, origin: string): string {
+  if (text.includes("://")) return text;
+  if (text.includes("/")) return resolve(text);
+  const meant = /:\d+$/.test(text) ? `http://${text}` : `./${text}`;
+  const wanted = "the path of a socket, such as ./admin.sock, or a URL, such as http://127.0.0.1:8081";
+  throw new TsfnError("USAGE", `${origin} is "${text}"; wanted ${wanted}; did you mean ${meant}?`);
 }
 
 /** Two columns after the options: what to type, what it does. */

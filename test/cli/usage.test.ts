@@ -176,6 +176,42 @@ test("no server: exit code 5, whether the socket is missing, deserted, a file or
   }
 });
 
+test("a server that is neither a path nor a URL is refused, with the forms that are wanted", async (t) => {
+  for (const [text, meant] of [
+    ["127.0.0.1:18081", "http://127.0.0.1:18081"],
+    ["tsfn.example.com:8081", "http://tsfn.example.com:8081"],
+    ["foo", "./foo"],
+  ] as const) {
+    for (const [args, env, origin] of [
+      [["list", "--server", text], {}, "--server"],
+      [["list"], { TSFN_SERVER: text }, "TSFN_SERVER"],
+      [["context", "create", "bad", "--server", text], {}, "--server"],
+    ] as const) {
+      const { code, stderr } = await runCommand(args, { env: { XDG_CONFIG_HOME: temporaryDirectory(t), ...env } });
+      t.is(code, 2, stderr);
+      t.true(
+        stderr.includes(`${origin} is "${text}"; wanted the path of a socket, such as ./admin.sock, or a URL`),
+        stderr,
+      );
+      t.true(stderr.includes(`did you mean ${meant}?`), stderr);
+    }
+  }
+  t.is((await runCommand(["server", "status", "--admin", "foo"])).code, 5, "--admin is a path in any case");
+});
+
+test("a URL that nobody answers gets a fix for a server elsewhere", async (t) => {
+  for (const [url, found] of [
+    ["http://127.0.0.1:9", "nobody listens there (ECONNREFUSED)"],
+    ["http://no-such-host.invalid:8081", "("],
+  ] as const) {
+    const { stderr } = await runCommand(["list", "--server", url]);
+    t.true(stderr.includes(`why:   ${url}: `) && stderr.includes(found), stderr);
+    t.regex(stderr, /\nfix: {3}Check the URL, .*--admin-listen\n/);
+  }
+  const { stderr } = await runCommand(["list"], { env: nowhere });
+  t.regex(stderr, /\nfix: {3}Start one with: sudo tsfn server start\n/);
+});
+
 test("the version is the package's", async (t) => {
   const { code, stdout } = await runCommand(["--version"]);
   t.is(code, 0);
