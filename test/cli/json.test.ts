@@ -121,6 +121,7 @@ test("a server is operated from afar with its URL and its token, by flags, varia
   const listed = await run(["list", "--json"]);
   t.like(JSON.parse(listed.stdout), { functions: [{ function: "hello" }] });
 
+  t.regex((await run(["server", "status"])).stdout, new RegExp(`^admin url +${adminUrl}$`, "m"));
   for (const wrong of [[], ["--token", "wrong"]]) {
     const refused = await run(["list", "--server", adminUrl, ...wrong]);
     t.is(refused.code, 4, refused.stderr);

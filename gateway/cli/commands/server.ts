@@ -49,6 +49,7 @@ async function startServer(options: Readonly<Record<string, unknown>>, command: 
     fields([
       ["url", info.url],
       ["admin", settings.adminSocket],
+      ...adminUrlField(info),
       ["pid", String(info.wardenPid)],
     ]).forEach(tell);
     output.note("next: tsfn deploy ./functions/hello");
@@ -73,10 +74,16 @@ async function showStatus(command: Command): Promise<void> {
     fields([
       ["url", info.url],
       ["admin", server.address],
+      ...adminUrlField(info),
       ["data", info.dataDir],
       ["pid", `${info.wardenPid} (warden), ${info.pid} (tsfnd)`],
       ["version", info.version],
       ["up", formatAge(info.uptimeS * 1000)],
     ]),
   );
+}
+
+/** Of the admin API over TCP, where it is on. */
+function adminUrlField({ adminUrl }: ServerInfo): (readonly [string, string])[] {
+  return adminUrl === null ? [] : [["admin url", adminUrl]];
 }
