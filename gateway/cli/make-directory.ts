@@ -5,16 +5,20 @@ import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isErrno } from "../../runtime/errors.ts";
 
-/** Those it made, the outermost first; none where `path` is one already. @throws what mkdir(2) and stat(2) say */
-export async function makeDirectory(path: string): Promise<string[]> {
+/**
+ * True when it was not there. What is made is added to `made`, the outermost first, even when the rest then fails.
+ * @throws what mkdir(2) and stat(2) say
+ */
+export async function makeDirectory(path: string, made: string[] = []): Promise<boolean> {
   try {
     await mkdir(path, { mode: 0o755 });
-    return [path];
+    made.push(path);
+    return true;
   } catch (thrown) {
-    if (isErrno(thrown, "EEXIST") && (await isDirectory(path))) return [];
+    if (isErrno(thrown, "EEXIST") && (await isDirectory(path))) return false;
     if (!isErrno(thrown, "ENOENT") || dirname(path) === path || (await isThere(dirname(path)))) throw thrown;
-    const above = await makeDirectory(dirname(path));
-    return [...above, ...(await makeDirectory(path))];
+    await makeDirectory(dirname(path), made);
+    return await makeDirectory(path, made);
   }
 }
 

@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { insideProgram } from "../../gateway/cli/server/installation.ts";
+import { removeMade } from "../../gateway/cli/server/made.ts";
 import { prepareDirectories } from "../../gateway/cli/server/prepare.ts";
 import { resolveSettings, type Settings } from "../../runtime/config.ts";
 import { TsfnError } from "../../runtime/errors.ts";
@@ -54,7 +55,10 @@ test("a second start finds everything as it was, through a link too", async (t) 
   const first = await prepareDirectories(settings());
   writeFileSync(join(base, "data/layers/kept"), "");
   symlinkSync(join(base, "data"), join(base, "link"));
-  t.deepEqual(await prepareDirectories(settings({ dataDir: join(base, "link") })), first);
+  t.deepEqual(await prepareDirectories(settings({ dataDir: join(base, "link") })), {
+    ...first,
+    made: { directories: [], filled: null },
+  });
   t.true(existsSync(join(base, "data/layers/kept")));
 });
 
@@ -115,7 +119,42 @@ test("a place where nothing can be made is refused, and does not hang", async (t
   const error = await refusal(t, settings({ dataDir: join(base, "a/b/c"), adminSocket: "/proc/nowhere/admin.sock" }));
   t.is(error.code, "NOT_ALLOWED");
   t.true(error.message.includes("/proc/nowhere/admin.sock"), error.message);
-  t.deepEqual(found(join(base, "a/b/c")).mode, "711");
+  t.deepEqual(readdirSync(base), [], "what was made before that is gone");
+});
+
+test("what a failed start made is removed, and nothing else", async (t) => {
+  const { base, settings } = place(t);
+  const refused = new TsfnError("LISTEN_FAILED", "taken");
+  const dataDir = join(base, "a/b/data");
+  const prepare = () => prepareDirectories(settings({ dataDir }));
+
+  await removeMade((await prepare()).made, refused);
+  t.deepEqual(readdirSync(base), []);
+
+  mkdirSync(join(base, "a"));
+  const half = await prepare();
+  writeFileSync(join(base, "a/b/other"), "");
+  await removeMade(half.made, refused);
+  t.deepEqual([readdirSync(base), readdirSync(join(base, "a/b"))], [["a"], ["other"]]);
+
+  mkdirSync(join(dataDir, "lost+found"), { recursive: true });
+  await removeMade((await prepare()).made, refused);
+  t.deepEqual(readdirSync(dataDir), ["lost+found"]);
+
+  await prepare();
+  writeFileSync(join(dataDir, "layers/kept"), "");
+  await removeMade((await prepare()).made, refused);
+  t.true(existsSync(join(dataDir, "layers/kept")), "an earlier start had made it");
+});
+
+test("what a failed start made is left to the server that has it, and to whoever must read its log", async (t) => {
+  const { base, settings } = place(t);
+  const { made } = await prepareDirectories(settings());
+  for (const code of ["DATA_DIR_IN_USE", "SERVER_FAILED"] as const) await removeMade(made, new TsfnError(code, ""));
+  mkdirSync(join(base, "data/warden"));
+  writeFileSync(join(base, "data/warden/lock"), `${process.pid}\n`);
+  await removeMade(made, new TsfnError("LISTEN_FAILED", "taken"));
+  t.true(existsSync(join(base, "data/layers")));
 });
 
 test("the socket's directory is given away only when it holds nothing else", async (t) => {

@@ -2,7 +2,7 @@
 // code, and makes nothing.
 
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import test from "ava";
@@ -28,6 +28,7 @@ test.serial("a port in use: the address, the way out, exit code 6, nothing left"
     t.true(stderr.includes("--listen"), stderr);
     t.true(linesOf(stderr) <= 4, stderr);
     createLeakAudit(join(base, "data")).assertClean();
+    t.deepEqual(readdirSync(base), []);
   }
 });
 

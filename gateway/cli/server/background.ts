@@ -7,6 +7,7 @@ import type { Settings } from "../../../runtime/config.ts";
 import type { ServerInfo } from "../answers.ts";
 import { findInstallation } from "./installation.ts";
 import { launchServer, requireFreeSocket } from "./launch.ts";
+import { removeMade } from "./made.ts";
 import { prepareDirectories } from "./prepare.ts";
 
 /** Resolves when the server answers. @throws TsfnError */
@@ -33,6 +34,7 @@ export async function startInBackground(settings: Settings): Promise<ServerInfo>
   } catch (thrown) {
     server.child.kill("SIGTERM");
     await server.ended;
+    await removeMade(prepared.made, thrown);
     throw thrown;
   }
 }

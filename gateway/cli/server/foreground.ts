@@ -6,6 +6,7 @@ import type { ServerInfo } from "../answers.ts";
 import { onSignals } from "../signals.ts";
 import { findInstallation } from "./installation.ts";
 import { launchServer, requireFreeSocket } from "./launch.ts";
+import { removeMade } from "./made.ts";
 import { prepareDirectories } from "./prepare.ts";
 
 /** Resolves with the exit code: the server's, or 130 after Ctrl-C. @throws TsfnError when it does not start */
@@ -37,6 +38,7 @@ export async function startInForeground(settings: Settings, announce: (info: Ser
     info = await server.ready;
   } catch (thrown) {
     await server.ended;
+    await removeMade(prepared.made, thrown);
     if (signals.first === null) throw thrown;
     return signals.first === "SIGINT" ? 130 : 0;
   }

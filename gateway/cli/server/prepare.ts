@@ -7,10 +7,13 @@ import type { Settings } from "../../../runtime/config.ts";
 import { isErrno, TsfnError } from "../../../runtime/errors.ts";
 import { makeDirectory } from "../make-directory.ts";
 import { type Identity, identify } from "./identity.ts";
+import { type Made, removeMade } from "./made.ts";
 
 export interface Prepared extends Identity {
   readonly settings: Settings;
   readonly runDir: string;
+  /** To be removed when the server does not start. */
+  readonly made: Made;
 }
 
 /** The parts of a data directory that tsfnd writes. */
@@ -27,23 +30,33 @@ export function requireRoot(action: string): void {
   });
 }
 
-/** @throws TsfnError DATA_DIR_UNUSABLE or USAGE, before anything that was there has changed. */
+/** @throws TsfnError DATA_DIR_UNUSABLE, NOT_ALLOWED or USAGE; then nothing is left of what was made. */
 export async function prepareDirectories(settings: Settings): Promise<Prepared> {
   if (Buffer.byteLength(settings.adminSocket) > longestSocketPath) {
     const wanted = `a path of at most ${longestSocketPath} bytes`;
     throw new TsfnError("USAGE", `--admin is "${settings.adminSocket}"; wanted ${wanted}`);
   }
-  const dataDir = await prepareDataDir(settings.dataDir);
+  const made: Made = { directories: [], filled: null };
+  try {
+    return await prepareInto(made, settings);
+  } catch (thrown) {
+    await removeMade(made, thrown);
+    throw thrown;
+  }
+}
+
+async function prepareInto(made: Made, settings: Settings): Promise<Prepared> {
+  const dataDir = await prepareDataDir(settings.dataDir, made);
   const identity = await identify(dataDir);
   await requirePassage(dataDir, identity.uid, (detail, hint) => unusable(dataDir, detail, { hint }));
   for (const part of ownParts) await makeOwned(join(dataDir, part), identity, 0o700);
-  const runDir = await prepareRunDir(settings.adminSocket, identity);
-  return { ...identity, settings: { ...settings, dataDir }, runDir };
+  const runDir = await prepareRunDir(settings.adminSocket, identity, made);
+  return { ...identity, settings: { ...settings, dataDir }, runDir, made };
 }
 
-async function prepareDataDir(path: string): Promise<string> {
+async function prepareDataDir(path: string, made: Made): Promise<string> {
   try {
-    if ((await makeDirectory(path)).length > 0) await chmod(path, 0o711);
+    if (await makeDirectory(path, made.directories)) await chmod(path, 0o711);
   } catch (cause) {
     throw unusable(path, (cause as Error).message, { cause });
   }
@@ -53,6 +66,7 @@ async function prepareDataDir(path: string): Promise<string> {
   if (entries.length > 0 && !entries.includes("layers") && !entries.includes("warden")) {
     throw unusable(dataDir, `it holds other things, such as ${entries[0]}; wanted an empty directory`);
   }
+  if (entries.length === 0) made.filled = dataDir;
   if (uid !== 0) {
     if (entries.length > 0) {
       throw unusable(dataDir, `it belongs to uid ${uid}; wanted 0`, { hint: `Run: sudo chown root: ${dataDir}` });
@@ -93,17 +107,17 @@ async function makeOwned(path: string, { uid, gid }: Identity, mode: number): Pr
 }
 
 /** Only a directory that we made, or that holds nothing but our own socket, is given to tsfnd. */
-async function prepareRunDir(adminSocket: string, identity: Identity): Promise<string> {
+async function prepareRunDir(adminSocket: string, identity: Identity, made: Made): Promise<string> {
   const { uid, gid } = identity;
   const runDir = dirname(adminSocket);
-  const made = await makeDirectory(runDir).catch((cause: Error) => {
+  const isNew = await makeDirectory(runDir, made.directories).catch((cause: Error) => {
     throw socketRefused(adminSocket, cause.message);
   });
   const { uid: owner, mode } = await stat(runDir);
   await requirePassage(runDir, uid, (detail, hint) => socketRefused(adminSocket, detail, hint));
   if (owner === uid || (mode & 0o002) !== 0) return runDir;
   const others = (await readdir(runDir)).filter((name) => name !== basename(adminSocket));
-  if (made.length === 0 && (others.length > 0 || isSystemDirectory(runDir))) {
+  if (!isNew && (others.length > 0 || isSystemDirectory(runDir))) {
     const found = `${runDir} belongs to uid ${owner}`;
     throw socketRefused(adminSocket, `${found}; wanted a directory of the server's user (uid ${uid})`);
   }
