@@ -3,6 +3,7 @@
 
 import * as z from "zod";
 import { parseDuration, parseSize } from "../config.ts";
+import { besideOtherProblems, isRefused } from "./cross-check.ts";
 import { namePattern, wantedName } from "./name.ts";
 import { networkSchema } from "./network-schema.ts";
 import { routesSchema } from "./route-schema.ts";
@@ -45,9 +46,9 @@ const scalingSchema = z
     object(`{ "min": 0, "max": 200 }`),
   )
   .superRefine(({ min, max }, context) => {
-    if (min <= max) return;
+    if (isRefused(context, "min") || typeof max !== "number" || min <= max) return;
     context.addIssue({ code: "custom", path: ["min"], message: `at most scaling.max, which is ${max}` });
-  })
+  }, besideOtherProblems)
   .prefault({});
 
 const envSchema = z
@@ -59,11 +60,12 @@ const envSchema = z
     object(`{ "GREETING": "hi" }`),
   )
   .superRefine((env, context) => {
+    const entries = Object.entries(env).filter(([name]) => !isRefused(context, name));
     const count = Object.keys(env).length;
-    const bytes = Buffer.byteLength(Object.entries(env).flat().join(""));
+    const bytes = Buffer.byteLength(entries.flat().join(""));
     if (count > maxEnvVariables) context.addIssue(`at most ${maxEnvVariables} variables, not ${count}`);
     if (bytes > maxEnvBytes) context.addIssue(`at most ${maxEnvBytes} bytes of names and values, not ${bytes}`);
-  });
+  }, besideOtherProblems);
 
 const secretsWanted = `a list of secrets' names: ["STRIPE_KEY"]`;
 const secretsSchema = z
@@ -103,12 +105,15 @@ export const manifestSchema = z
     object(`{ "name": "hello" }`),
   )
   .superRefine(({ env, secrets }, context) => {
+    if (!Array.isArray(secrets)) return;
     secrets.forEach((name, index) => {
-      if (Object.hasOwn(env, name)) context.addIssue({ code: "custom", path: ["secrets", index], message: notInEnv });
+      if (isRefused(context, "secrets", index)) return;
+      if (typeof env === "object" && env !== null && Object.hasOwn(env, name))
+        context.addIssue({ code: "custom", path: ["secrets", index], message: notInEnv });
       if (secrets.indexOf(name) < index)
         context.addIssue({ code: "custom", path: ["secrets", index], message: onlyOnce });
     });
-  })
+  }, besideOtherProblems)
   .superRefine(({ runtime, main, handler, prefork }, context) => {
     if (runtime !== "provided") return;
     const refuse = (key: string, wanted: string) => {
@@ -118,11 +123,11 @@ export const manifestSchema = z
     if (main !== undefined) refuse("main", "none");
     if (handler !== "auto") refuse("handler", `"auto"`);
     if (prefork !== undefined && prefork !== "none") refuse("prefork", `"none"`);
-  })
+  }, besideOtherProblems)
   .superRefine(({ reuse, concurrency }, context) => {
     if (reuse !== "never" || concurrency === 1) return;
     context.addIssue({ code: "custom", path: ["concurrency"], message: `1, because "reuse" is "never"` });
-  });
+  }, besideOtherProblems);
 
 /** The JSON Schema of tsfn.json, for editors. */
 export function manifestJsonSchema(): Readonly<Record<string, unknown>> {

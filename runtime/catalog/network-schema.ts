@@ -3,6 +3,7 @@
 
 import { isIP, isIPv4, isIPv6, SocketAddress } from "node:net";
 import * as z from "zod";
+import { besideOtherProblems, isRefused } from "./cross-check.ts";
 import type { Destination, Network } from "./version.ts";
 
 const maxDestinations = 100;
@@ -42,11 +43,12 @@ export const networkSchema = z
         .superRefine((destinations, context) => {
           const seen = new Set<string>();
           destinations.forEach((destination, index) => {
+            if (isRefused(context, index)) return;
             const text = formatDestination(destination);
             if (seen.has(text)) context.addIssue({ code: "custom", path: [index], message: "each destination once" });
             seen.add(text);
           });
-        }),
+        }, besideOtherProblems),
     ],
     { error: wantedNetwork },
   )

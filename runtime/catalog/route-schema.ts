@@ -2,6 +2,7 @@
 // sentence; which of several routes a request takes is route-table.ts.
 
 import * as z from "zod";
+import { besideOtherProblems, isRefused } from "./cross-check.ts";
 import type { Route } from "./version.ts";
 
 const maxRoutes = 100;
@@ -47,11 +48,12 @@ export const routesSchema = z
   .superRefine((routes, context) => {
     const seen = new Set<string>();
     routes.forEach((route, index) => {
+      if (isRefused(context, index)) return;
       const pattern = patternOf(route);
       if (seen.has(pattern)) context.addIssue({ code: "custom", path: [index], message: "each route once" });
       seen.add(pattern);
     });
-  })
+  }, besideOtherProblems)
   .meta({
     description: "paths and hosts under which the function also answers; /hello/* is /hello and everything below it",
   });
