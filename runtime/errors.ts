@@ -55,7 +55,7 @@ export const catalogue = {
     1,
     false,
     "The module failed while loading",
-    "Mend the source; the old version is still live",
+    "Mend the source and deploy again; what was live before still is",
   ),
   SECRET_NOT_FOUND: entry(404, 3, false, "No such secret", "Make it with: tsfn secret put <name>"),
   SECRET_INVALID: entry(400, 2, false, "The secret cannot be kept", "Give it a text of at most 32 KiB"),
