@@ -8,11 +8,14 @@ import type { FunctionList } from "./answers.ts";
 import { contextOf } from "./context.ts";
 
 const patienceMs = 300;
+const scriptCommand = "shell-completion";
 
 /** @param program with every command configured @param words after `tsfn`; the last one is being typed */
 export async function completeLine(program: Command, words: readonly string[]): Promise<void> {
   const takers = program.commands.filter(({ registeredArguments: [first] }) => first?.name() === "name");
-  const known = tab(program, { completionCommandName: "shell-completion" });
+  const known = tab(program, { completionCommandName: scriptCommand });
+  // The library's own, which is not a command of ours.
+  known.commands.delete(scriptCommand);
   if (takers.some((command) => words.includes(command.name()))) {
     offer(known, takers, await functionNames(program));
   }

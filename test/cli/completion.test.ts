@@ -2,6 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import test from "ava";
+import { commands } from "../../gateway/cli/commands/index.ts";
 import { runCommand } from "../support/command.ts";
 import { openTestDaemon } from "../support/daemon.ts";
 import { functionOf } from "../support/function-directory.ts";
@@ -26,6 +27,8 @@ test("there is a script for each shell, and bash accepts its own", async (t) => 
 
 test("commands, subcommands and options are offered by their beginning", async (t) => {
   t.deepEqual((await offered(["res"])).sort(), ["restart"]);
+  const words = (await offered([""])).filter((word) => !word.startsWith("-"));
+  t.deepEqual(words.sort(), [...commands.map(({ name }) => name), "help"].sort());
   const subcommands = await offered(["server", ""]);
   for (const name of ["start", "stop", "status"]) t.true(subcommands.includes(name), name);
   t.deepEqual(await offered(["logs", "hello", "--fol"]), ["--follow"]);
