@@ -1,10 +1,11 @@
 // The servers a person knows by name, with the tokens for them, in a file of their own (docs/cli.md, "Which server"). Nobody else
 // may read it; it is replaced as a whole, so that a crash leaves the old one or the new one.
 
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { isErrno, TsfnError } from "../../runtime/errors.ts";
+import { makeDirectory } from "./make-directory.ts";
 
 export interface SavedContext {
   /** A socket's path or a URL. */
@@ -40,11 +41,13 @@ export function readContexts(path: string): Contexts {
 }
 
 /** Creates the directory too. @throws TsfnError NOT_ALLOWED */
-export function writeContexts(path: string, { current, saved }: Contexts): void {
+export async function writeContexts(path: string, { current, saved }: Contexts): Promise<void> {
   const text = `${JSON.stringify({ current, contexts: Object.fromEntries(saved) }, null, 2)}\n`;
   const aside = `${path}.${process.pid}`;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const made: string[] = [];
+    await makeDirectory(dirname(path), made);
+    for (const directory of made) chmodSync(directory, 0o700);
     writeFileSync(aside, text, { mode: 0o600, flag: "wx" });
     renameSync(aside, path);
   } catch (cause) {

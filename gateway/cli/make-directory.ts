@@ -1,5 +1,5 @@
-// A directory with those above it, made one by one: mkdir's own recursion never returns below /proc (Node 26). For init/
-// and server/.
+// A directory with those above it, made one by one: mkdir's own recursion never returns below /proc (Node 26). For init/,
+// server/ and contexts.ts.
 
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";

@@ -79,3 +79,10 @@ test("mistakes are told, with the exit code of their kind", async (t) => {
   t.is(open.code, 4);
   t.regex(open.stderr, /mode 644.*wanted 600\nfix: {3}chmod 600/);
 });
+
+test("a place where no file can be is refused, and does not hang", async (t) => {
+  const env = { XDG_CONFIG_HOME: "/proc/nowhere" };
+  const { code, stderr } = await runCommand(["context", "create", "prod", ...prod], { env });
+  t.is(code, 4);
+  t.regex(stderr, /\/proc\/nowhere\/tsfn\/contexts\.json cannot be written/);
+});

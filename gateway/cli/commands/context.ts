@@ -39,12 +39,12 @@ function subcommand(parent: Command, name: string, summary: string): Command {
 }
 
 /** @param change returns what is to be kept */
-function edit(change: (contexts: Contexts) => Contexts): void {
+async function edit(change: (contexts: Contexts) => Contexts): Promise<void> {
   const path = contextsPath(process.env);
-  writeContexts(path, change(readContexts(path)));
+  await writeContexts(path, change(readContexts(path)));
 }
 
-function createContext(name: string, tokenFile: string | undefined, command: Command): void {
+async function createContext(name: string, tokenFile: string | undefined, command: Command): Promise<void> {
   const { output } = contextOf(command);
   const { server, token = tokenIn(tokenFile) } = command.optsWithGlobals<{ server?: string; token?: string }>();
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name)) {
@@ -53,7 +53,7 @@ function createContext(name: string, tokenFile: string | undefined, command: Com
   if (server === undefined) throw new TsfnError("USAGE", "--server is missing; wanted a socket's path or a URL");
   // Told now, not at the first use.
   const address = openClient(serverOf({ server }, {}).address).address;
-  edit(({ current, saved }) => {
+  await edit(({ current, saved }) => {
     if (saved.has(name)) {
       const hint = `Remove it first: tsfn context rm ${name}`;
       throw new TsfnError("CONTEXT_EXISTS", `there is a context "${name}" already`, { hint });
@@ -101,9 +101,9 @@ const columns: readonly Column<ContextRow>[] = [
   { title: "SERVER", value: ({ server }) => server },
 ];
 
-function useContext(name: string | null, command: Command): void {
+async function useContext(name: string | null, command: Command): Promise<void> {
   const { output } = contextOf(command);
-  edit((contexts) => {
+  await edit((contexts) => {
     if (name !== null) contextNamed(contexts, name);
     return { ...contexts, current: name };
   });
@@ -119,9 +119,9 @@ function showServer(command: Command): void {
   output.note(`It comes from ${origin}.`);
 }
 
-function removeContexts(names: readonly string[], command: Command): void {
+async function removeContexts(names: readonly string[], command: Command): Promise<void> {
   const { output } = contextOf(command);
-  edit((contexts) => {
+  await edit((contexts) => {
     for (const name of names) contextNamed(contexts, name);
     const saved = new Map([...contexts.saved].filter(([name]) => !names.includes(name)));
     const current = contexts.current !== null && saved.has(contexts.current) ? contexts.current : null;
