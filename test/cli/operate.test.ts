@@ -2,7 +2,11 @@
 // JSON, in success and in failure.
 
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import test, { type ExecutionContext } from "ava";
 import { runCommand, spawnCommand } from "../support/command.ts";
 import { openTestDaemon, type TestDaemon } from "../support/daemon.ts";
@@ -218,4 +222,19 @@ test("rm tries every name and tells every one that there is not", async (t) => {
     problem.problems.map(({ message }) => /nosuch\d/.exec(message)?.[0]),
     ["nosuch1", "nosuch2"],
   );
+});
+
+test("a deploy that is interrupted says that the server may go on with it", async (t) => {
+  const { daemon, cli } = await open(t);
+  const slow = "await new Promise((done) => setTimeout(done, 3_000));";
+  const directory = functionOf(t, { name: "slow" }, `return new Response("slow");`, slow);
+  const command = spawnCommand(["deploy", directory], { env: { TSFN_SERVER: daemon.adminSocket } });
+  const [stderr, closed] = [text(command.stderr as Readable), once(command, "close")];
+  const layers = () => readdirSync(join(daemon.dataDir, "layers")).length;
+  const before = layers();
+  await until("the server has it", () => layers() > before);
+  command.kill("SIGINT");
+  t.deepEqual(await closed, [130, null]);
+  t.regex(await stderr, /^interrupted: .*see: tsfn versions slow\n$/);
+  await until("it is live", async () => (await cli("versions", "slow")).code === 0);
 });

@@ -39,18 +39,32 @@ async function deploy(directory: string, { name, env }: DeployOptions, command: 
   for (const problem of bundle.warnings)
     output.note(`warning: ${neutralise(formatProblem(placed(problem, directory)))}`);
   const buildMs = now() - startedAtMs;
-  const deployed = await client()
-    .json<Deployed>({
-      method: "PUT",
-      path: functionPath(source.manifest.name),
-      headers: { "content-type": "application/x-tar" },
-      body: packFunction(bundle, source.manifestText),
-    })
-    .catch((thrown) => inModule(source, thrown));
+  const upload = {
+    method: "PUT",
+    path: functionPath(source.manifest.name),
+    headers: { "content-type": "application/x-tar" },
+    body: packFunction(bundle, source.manifestText),
+  } as const;
+  const request = client().json<Deployed>(upload);
+  const deployed = await sayingSo(source.manifest.name, output, request).catch((thrown) => inModule(source, thrown));
   output.document({ ...deployed, buildMs: Math.round(buildMs * 10) / 10 });
   output.lines([deployed.url, ...deployed.routes]);
   output.note(summary(deployed, buildMs).join("\n"));
   await startFasterNextTime(output);
+}
+
+/** An interrupted upload is refused by the server; a whole one goes its way there without us, which nobody would expect. */
+async function sayingSo<Answer>(name: string, output: Output, request: Promise<Answer>): Promise<Answer> {
+  const interrupted = () => {
+    output.note(`interrupted: what the server has already, it goes on with; see: tsfn versions ${name}`);
+    process.kill(process.pid, "SIGINT");
+  };
+  process.once("SIGINT", interrupted);
+  try {
+    return await request;
+  } finally {
+    process.off("SIGINT", interrupted);
+  }
 }
 
 /** Once all is said: whoever waits, waits for nothing. */
