@@ -64,7 +64,13 @@ export function openLogStore(dir: string, limits: LogLimits, fault: (error: unkn
   return {
     append: (line) => logOf(line.function).append(line),
     read: (name, options) => read(logOf(name), options),
-    follow: (name, options) => follow(logOf(name), options),
+    follow(name, options) {
+      const [log, matcher] = [logOf(name), matcherOf(options.filter ?? {})];
+      // Now, not when its reader begins: whatever is stored from now on is for that.
+      const first = log.tail(options.tail, matcher);
+      first.catch(() => undefined); // Nobody may ever read.
+      return follow({ log, matcher, first, signal: options.signal });
+    },
     remove,
     async keepOnly(names) {
       const left = (await directoriesIn(dir)).filter((name) => !names.has(name));
@@ -87,18 +93,21 @@ async function* read(log: FunctionLog, { tail, filter = {} }: ReadOptions) {
   yield* recordsOf(lines, matcher);
 }
 
-async function* follow(
-  log: FunctionLog,
-  { tail, filter = {}, signal }: FollowOptions,
-): AsyncGenerator<LogRecord, void, undefined> {
+interface Following {
+  readonly log: FunctionLog;
+  readonly matcher: LogMatcher;
+  readonly first: ReturnType<FunctionLog["tail"]>;
+  readonly signal: AbortSignal;
+}
+
+async function* follow({ log, matcher, first, signal }: Following): AsyncGenerator<LogRecord, void, undefined> {
   let waker = Promise.withResolvers<void>();
   const wake = () => waker.resolve();
-  // Woken from before the first read on, so that nothing stored in between is missed.
+  // What was stored before is found by its number.
   const stop = log.follow(wake);
   signal.addEventListener("abort", wake);
   try {
-    const matcher = matcherOf(filter);
-    let { lines, seq } = await log.tail(tail, matcher);
+    let { lines, seq } = await first;
     for (;;) {
       yield* recordsOf(lines, matcher);
       if (signal.aborted || log.isRemoved) return;

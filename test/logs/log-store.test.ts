@@ -34,6 +34,21 @@ async function tailOf(store: LogStore, tail: number, name = "hello"): Promise<Lo
 
 const messages = (records: readonly LogRecord[]): string[] => records.map(({ msg }) => msg);
 
+test("a follower sees what comes after it was asked for, however late its reader begins", async (t) => {
+  const store = open(await tempDir(t));
+  store.append(line("before"));
+  await store.flush();
+  const stop = new AbortController();
+  const records = store.follow("hello", { tail: 0, signal: stop.signal });
+  await store.flush();
+  store.append(line("after"));
+  await store.flush();
+  for await (const { msg } of records) {
+    t.is(msg, "after");
+    stop.abort();
+  }
+});
+
 test("what was appended is read back in order, numbered from one without a gap", async (t) => {
   const store = open(await tempDir(t));
   for (const msg of ["one", "two", "three"]) store.append(line(msg));
