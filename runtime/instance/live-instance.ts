@@ -108,7 +108,7 @@ export class LiveInstance implements Instance {
   }
 
   get takesAhead(): boolean {
-    return this.#state === "ready" && this.layer.isClean && this.#flights.takesAhead;
+    return this.#state === "ready" && this.layer.isClean && !this.#output.hasPrinted && this.#flights.takesAhead;
   }
 
   get served(): number {

@@ -22,6 +22,8 @@ export class ProcessOutput {
   readonly #streams: readonly PrintedStream[];
   readonly #read: readonly Promise<void>[];
   #hasPrinted: boolean;
+  /** An invocation has ended: what comes late may be its own. */
+  #hasWorked = false;
 
   /** `whose` tells to which request a line belongs that comes now. @param isProgram it can print in no other way */
   constructor(
@@ -32,7 +34,11 @@ export class ProcessOutput {
   ) {
     this.#streams = [stdout, stderr];
     this.#hasPrinted = isProgram;
-    for (const stream of this.#streams) stream.once("data", () => (this.#hasPrinted = true));
+    for (const stream of this.#streams) {
+      stream.on("data", () => {
+        this.#hasPrinted ||= this.#hasWorked || whose() !== undefined;
+      });
+    }
     const lost = (count: number, bytes: number) => log.dropped(count, bytes);
     this.#read = [
       readLines(stdout, (line) => log.writeLine("stdout", "info", line, whose()), lost),
@@ -47,8 +53,17 @@ export class ProcessOutput {
     ];
   }
 
+  /**
+   * An invocation of it has, or may: none may begin before the one before it is known to be over, or nobody could tell whose the
+   * lines in the pipe are.
+   */
+  get hasPrinted(): boolean {
+    return this.#hasPrinted;
+  }
+
   /** An invocation is about to be over, after so long: what it has printed by now is still its own. */
   catchUp(tookMs: number): void {
+    this.#hasWorked = true;
     if (this.#hasPrinted || tookMs >= quickMs) for (const stream of this.#streams) stream.readNow?.();
   }
 

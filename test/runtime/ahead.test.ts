@@ -1,6 +1,7 @@
 // Invocations that are sent to a busy instance ahead of their turn, in real sandboxes: one that takes long or crashes harms
 // nobody behind it, nothing runs twice, and nobody sees what another one wrote.
 
+import { setTimeout as wait } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
 import { TsfnError } from "../../runtime/errors.ts";
 import type { Invocation } from "../../runtime/invocation.ts";
@@ -17,12 +18,13 @@ const source = `
     if (pathname === "/crash") process.exit(7);
     if (pathname === "/compute") for (const end = Date.now() + 8_000; Date.now() < end; );
     if (pathname === "/hold") await request.text();
+    if (pathname === "/print") fs.writeSync(1, "printed\\n");
     const found = fs.existsSync("/tmp/mark");
     if (pathname === "/write") fs.writeFileSync("/tmp/mark", "x");
     return new Response(found ? "found a mark" : "done");
   } };`;
 
-async function open(t: ExecutionContext) {
+async function open(t: ExecutionContext, max = 4) {
   const warden = await startWarden(t);
   let handedOver = 0;
   const faults: string[] = [];
@@ -33,7 +35,7 @@ async function open(t: ExecutionContext) {
     fault: (error: Error) => void faults.push(error.message),
   };
   const opened = await openTestRuntime(t, { warden, observer });
-  await opened.deploy("hasty", source, { scaling: { max: 4 } });
+  await opened.deploy("hasty", source, { scaling: { max } });
   let last = 0;
   const outcomes: string[] = [];
   /** Numbered; resolves with `path number: what came of it`. */
@@ -45,6 +47,12 @@ async function open(t: ExecutionContext) {
       .catch((error: TsfnError) => error.code);
     outcomes.push(`${path} ${outcome}`);
     return outcome;
+  };
+  const messages = async () => {
+    const { signal } = new AbortController();
+    const all: string[] = [];
+    for await (const { msg } of opened.runtime.logs("hasty", { tail: 100_000, follow: false, signal })) all.push(msg);
+    return all;
   };
   const many = (count: number, path = "/") => Promise.all(Array.from({ length: count }, () => call(path)));
   return {
@@ -58,13 +66,10 @@ async function open(t: ExecutionContext) {
     called: () => last,
     /** Numbers of those that ran, as often as they did. */
     async ran(): Promise<number[]> {
-      const numbers: number[] = [];
-      const signal = new AbortController().signal;
-      for await (const { msg } of opened.runtime.logs("hasty", { tail: 100_000, follow: false, signal })) {
-        if (msg.startsWith("ran ")) numbers.push(Number(msg.slice(4)));
-      }
-      return numbers.sort((a, b) => a - b);
+      const ran = (await messages()).filter((msg) => msg.startsWith("ran "));
+      return ran.map((msg) => Number(msg.slice(4))).sort((a, b) => a - b);
     },
+    messages,
   };
 }
 
@@ -132,6 +137,27 @@ test("nobody finds what an invocation wrote that ran before it in the same batch
   });
   t.deepEqual(await world.ran(), from1(world.called()));
   t.deepEqual(world.faults, []);
+});
+
+test("none is sent ahead to a process that writes to its real stdout, whose lines could then be of either", async (t) => {
+  const world = await open(t, 1);
+  await world.many(50);
+  /** How many were handed over while the first of them held the only instance. */
+  const handedOverBehind = async () => {
+    const before = world.handedOver();
+    const upload = heldBody();
+    const slow = world.call("/hold", { method: "POST", body: upload.body });
+    const behind = world.many(8);
+    await wait(50);
+    const handedOver = world.handedOver() - before;
+    upload.end();
+    t.deepEqual([...new Set([await slow, ...(await behind)])], ["done"]);
+    return handedOver;
+  };
+  await until("some are sent ahead", async () => (await handedOverBehind()) > 1, 60_000);
+  await world.call("/print");
+  await until("it is in the log", async () => (await world.messages()).includes("printed"));
+  for (let round = 0; round < 5; round += 1) t.is(await handedOverBehind(), 1);
 });
 
 test("callers that leave before their turn hear their own reason, and the others are answered", async (t) => {
