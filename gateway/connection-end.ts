@@ -56,7 +56,7 @@ function endBrokenConnection(exchanges: Exchanges, error: TsfnError, socket: Dup
 }
 
 /** Half-closes, so that the last bytes arrive, and closes soon after whatever the client does. */
-function endSocket(socket: Duplex, lastBytes = ""): void {
+export function endSocket(socket: Duplex, lastBytes = ""): void {
   const timer = setTimeout(() => socket.destroy(), closeMs);
   socket.once("close", () => clearTimeout(timer)).end(lastBytes);
 }

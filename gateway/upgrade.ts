@@ -6,12 +6,10 @@ import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Answer } from "../runtime/invocation.ts";
 import { clientHeaders } from "./answer.ts";
+import { endSocket } from "./connection-end.ts";
 import type { Exchange, Exchanges } from "./exchanges.ts";
 import { type BodyBounds, boundedBody } from "./request-body.ts";
 import { connectionOptions } from "./request-headers.ts";
-
-/** How long a client may keep its side open when the other has ended. */
-const closeMs = 1_000;
 
 /**
  * Any other upgrade is not taken up: the request is then answered as if it had not asked (RFC 9110, 7.8). Nor is one that was
@@ -59,8 +57,7 @@ export async function carryUpgraded({ request, requestId }: Exchange, answer: An
 }
 
 function endSoon(socket: Duplex): void {
-  const timer = setTimeout(() => socket.destroy(), closeMs);
-  socket.once("close", () => clearTimeout(timer)).end();
+  endSocket(socket);
   // Its end is seen only by who reads.
   socket.resume();
 }

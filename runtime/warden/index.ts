@@ -1,6 +1,6 @@
 // Front page of runtime/warden: the daemon's way to the root helper.
 export { connectWarden, isDoneInVain, type WardenClient, type WardenSockets } from "./client.ts";
-export { type ActivityReader, endWithin, loadActivityReader } from "./native.ts";
+export { type ActivityReader, endWithin, loadActivityReader, loadLibrary } from "./native.ts";
 export { proto } from "./protocol.ts";
 export {
   type Exit,

@@ -27,7 +27,7 @@ const library = fileURLToPath(new URL("../../native/build/libtsfn.so", import.me
 
 /** @throws TsfnError INTERNAL when native/ has not been built. */
 export function loadLaneReceiver(): LaneReceiver {
-  const receive = load().func("int tsfn_lane_receive(int, _Out_ uint32_t *, _Out_ int *, int)");
+  const receive = loadLibrary().func("int tsfn_lane_receive(int, _Out_ uint32_t *, _Out_ int *, int)");
   return (laneFd, most) => {
     const request = new Uint32Array(1);
     const descriptors = new Int32Array(most);
@@ -40,7 +40,7 @@ export function loadLaneReceiver(): LaneReceiver {
 
 /** @throws TsfnError INTERNAL when native/ has not been built. */
 export function loadActivityReader(): ActivityReader {
-  const native = load();
+  const native = loadLibrary();
   const cpuTime = native.func("int tsfn_cpu_time(int, _Out_ double *)");
   const isAsleep = native.func("int tsfn_is_asleep(int)");
   const milliseconds = new Float64Array(1);
@@ -65,7 +65,8 @@ export function endWithin(seconds: number): void {
   }
 }
 
-function load(): ReturnType<typeof koffi.load> {
+/** @throws TsfnError INTERNAL when native/ has not been built. */
+export function loadLibrary(): ReturnType<typeof koffi.load> {
   try {
     return koffi.load(library);
   } catch (cause) {

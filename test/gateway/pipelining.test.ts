@@ -32,14 +32,18 @@ async function openHeld(t: ExecutionContext) {
   return { ...gateway, letGo: held.resolve, inFlight: () => inFlight };
 }
 
-const bodiesOf = (received: string) => parseResponses(received).map(({ status, body }) => [status, body]);
-
-test("an upgrade behind a request that has no answer yet is answered as an ordinary request", async (t) => {
+/** What comes back for these bytes, of which the first request is let go once it is in flight. */
+async function answersTo(t: ExecutionContext, bytes: string) {
   const { raw, letGo, inFlight } = await openHeld(t);
-  const received = raw(get("slow") + get("fast", "Connection: Upgrade, close\r\nUpgrade: websocket\r\n"));
+  const received = raw(bytes);
   await until("the first is in flight", () => inFlight() === 1);
   letGo();
-  t.deepEqual(bodiesOf(await received), [
+  return parseResponses(await received).map(({ status, body }) => [status, body] as const);
+}
+
+test("an upgrade behind a request that has no answer yet is answered as an ordinary request", async (t) => {
+  const upgrade = get("fast", "Connection: Upgrade, close\r\nUpgrade: websocket\r\n");
+  t.deepEqual(await answersTo(t, get("slow") + upgrade), [
     [200, "slow"],
     [200, "fast"],
   ]);
@@ -61,22 +65,15 @@ test("a client that resets its connection while its upgrade waits for an answer 
 });
 
 test("what was asked before CONNECT is answered before it is refused", async (t) => {
-  const { raw, letGo, inFlight } = await openHeld(t);
-  const received = raw(`${get("large")}${get("fast")}CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n`);
-  await until("the first is in flight", () => inFlight() === 1);
-  letGo();
-  const [large, fast, refusal, ...more] = parseResponses(await received);
-  t.deepEqual([large?.status, large?.body.length], [200, 20_000_000]);
-  t.deepEqual([fast?.status, fast?.body], [200, "fast"]);
-  t.deepEqual([refusal?.status, more], [405, []]);
+  const connect = "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n";
+  const [large, fast, refusal, ...more] = await answersTo(t, `${get("large")}${get("fast")}${connect}`);
+  t.deepEqual([large?.[0], large?.[1].length], [200, 20_000_000]);
+  t.deepEqual(fast, [200, "fast"]);
+  t.deepEqual([refusal?.[0], more], [405, []]);
 });
 
 test("all that was asked before garbage is answered", async (t) => {
-  const { raw, letGo, inFlight } = await openHeld(t);
-  const received = raw(`${get("slow")}${get("fast")}\x00\x01 garbage\r\n\r\n`);
-  await until("the first is in flight", () => inFlight() === 1);
-  letGo();
-  t.deepEqual(bodiesOf(await received), [
+  t.deepEqual(await answersTo(t, `${get("slow")}${get("fast")}\x00\x01 garbage\r\n\r\n`), [
     [200, "slow"],
     [200, "fast"],
   ]);

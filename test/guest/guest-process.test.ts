@@ -148,7 +148,8 @@ test("lines printed right before process.exit and in an endless loop are not los
   t.is(decodeOutput((await looping.next()).payload).text, "looping");
 });
 
-test("a function that only prints cannot fill the memory: what is not read is dropped and counted", async (t) => {
+/** A guest in whose invocation 1 some 20,000 lines were printed while nobody read for so long. */
+async function printUnread(t: ExecutionContext, more: string, unreadMs: number) {
   const guest = await startGuest(
     t,
     `export default { fetch() {
@@ -156,14 +157,19 @@ test("a function that only prints cannot fill the memory: what is not read is dr
       for (let count = 0; count < 20_000; count += 1) console.log(line);
       return new Response(null);
     } };
-    setInterval(() => console.log("later"), 20);`,
+    ${more}`,
   );
   await guest.next();
   guest.wire.pause();
   guest.writer.sendText(toGuest.invoke, 1, encodeInvoke(invoke));
   guest.writer.flush();
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await new Promise((resolve) => setTimeout(resolve, unreadMs));
   guest.wire.resume();
+  return guest;
+}
+
+test("a function that only prints cannot fill the memory: what is not read is dropped and counted", async (t) => {
+  const guest = await printUnread(t, `setInterval(() => console.log("later"), 20);`, 1_000);
   let lines = 0;
   for (;;) {
     const frame = await guest.next();
@@ -176,20 +182,7 @@ test("a function that only prints cannot fill the memory: what is not read is dr
 });
 
 test("an invocation whose last lines were dropped says so at its end", async (t) => {
-  const guest = await startGuest(
-    t,
-    `export default { fetch() {
-      const line = "x".repeat(1000);
-      for (let count = 0; count < 20_000; count += 1) console.log(line);
-      return new Response(null);
-    } };`,
-  );
-  await guest.next();
-  guest.wire.pause();
-  guest.writer.sendText(toGuest.invoke, 1, encodeInvoke(invoke));
-  guest.writer.flush();
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  guest.wire.resume();
+  const guest = await printUnread(t, "", 500);
   let [lines, dropped] = [0, 0];
   for (let frame = await guest.next(); frame.kind !== toDaemon.settled; frame = await guest.next()) {
     if (frame.kind !== toDaemon.output) continue;

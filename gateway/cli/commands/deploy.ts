@@ -46,7 +46,9 @@ async function deploy(directory: string, { name, env }: DeployOptions, command: 
     body: packFunction(bundle, source.manifestText),
   } as const;
   const request = client().json<Deployed>(upload);
-  const deployed = await sayingSo(source.manifest.name, output, request).catch((thrown) => inModule(source, thrown));
+  const deployed = await unlessInterrupted(source.manifest.name, output, request).catch((thrown) =>
+    inModule(source, thrown),
+  );
   output.document({ ...deployed, buildMs: Math.round(buildMs * 10) / 10 });
   output.lines([deployed.url, ...deployed.routes]);
   output.note(summary(deployed, buildMs).join("\n"));
@@ -54,7 +56,7 @@ async function deploy(directory: string, { name, env }: DeployOptions, command: 
 }
 
 /** An interrupted upload is refused by the server; a whole one goes its way there without us, which nobody would expect. */
-async function sayingSo<Answer>(name: string, output: Output, request: Promise<Answer>): Promise<Answer> {
+async function unlessInterrupted<Answer>(name: string, output: Output, request: Promise<Answer>): Promise<Answer> {
   const interrupted = () => {
     output.note(`interrupted: what the server has already, it goes on with; see: tsfn versions ${name}`);
     process.kill(process.pid, "SIGINT");
