@@ -64,13 +64,17 @@ test("an answer counts from the first call, on the clock of trace.ts, when its h
 });
 
 test("answers of every kind of body count once there is a byte of it", async (t) => {
-  const { port } = await serve(t, ({ url }, outgoing) => {
-    if (url === "/length") outgoing.end("Hello");
-    else outgoing.writeHead(200).write("Hello");
+  let bodies = 0;
+  const { port } = await serve(t, async ({ url }, outgoing) => {
+    outgoing.writeHead(200, url === "/length" ? { "content-length": 10 } : {}).flushHeaders();
+    await wait(100);
+    bodies += 1;
+    outgoing.write("Hello");
   });
   for (const path of ["/length", "/chunks"]) {
+    bodies = 0;
     const { answeredMs, release } = await holdCalls(port, path, 2);
-    t.is(answeredMs.length, 2);
+    t.deepEqual([answeredMs.length, bodies], [2, 2]);
     release();
   }
 });
