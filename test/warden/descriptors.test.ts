@@ -14,12 +14,15 @@ shareWarden(test, (shared) => {
   warden = shared;
 });
 
+/** What it takes to run `prlimit` once more, which gives the limit back. */
+const forPrlimit = 16;
+
 /** This process may open so many files more until `action` is over. */
 async function withRoomFor<Result>(descriptors: number, action: () => Promise<Result>): Promise<Result> {
   const limit = (soft: string) => execFileSync("prlimit", ["--pid", `${process.pid}`, `--nofile=${soft}:`]);
   const before = execFileSync("prlimit", ["--pid", `${process.pid}`, "--nofile", "--output=SOFT", "--noheadings"]);
   const highest = Math.max(...readdirSync("/proc/self/fd").map(Number));
-  limit(`${highest + 1 + descriptors}`);
+  limit(`${highest + 1 + forPrlimit + descriptors}`);
   const taken: number[] = [];
   try {
     for (;;) taken.push(openSync("/dev/null", "r"));
