@@ -44,8 +44,8 @@
           working directory below / stays in the old one until the instance changes it. */
 
 #define PROTO_WORKING_SET                                                                                    \
-    11 /* string id -> nothing: what this clone has copied of its zygote's memory so far, its zygote's       \
-          clones will soon get copied before they run */
+    11 /* string id -> nothing, once its zygote was told: what this clone has copied of its zygote's memory  \
+          so far, its zygote's clones will get copied before they run. Fails when the clone ends before. */
 
 #define PROTO_ZYGOTE_CLAIM                                                                                   \
     12 /* string id, string hostname, list of string digest, u64 memory bytes, u64 cpu thousandths, u64      \

@@ -130,6 +130,12 @@ void sandbox_remove(struct warden *w, struct sandbox *s) {
         fail(&f, "reset", "%s is being destroyed", s->spec.id);
         reply_reset(w, s, &f);
     }
+    if (s->searcher != 0) {
+        struct failure f;
+        errno = ECANCELED;
+        fail(&f, "find the working set", "%s is being destroyed", s->spec.id);
+        sandbox_searched(w, s, &f);
+    }
     if (s->remains == 0) try_removal(w, s);
 }
 

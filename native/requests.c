@@ -241,18 +241,22 @@ static void reset(struct warden *w, struct owed owed, struct sandbox *s) {
     control_fail(w, owed.verb, owed.request, &f);
 }
 
-static void share_working_set(struct warden *w, struct owed owed, const struct sandbox *s) {
-    struct failure f;
+static int check_working_set(const struct sandbox *s, struct failure *f) {
     const struct sandbox *zygote = s->clone.zygote;
-    int result;
-    if (s->clone.phase == CLONE_LIVES && zygote != NULL && zygote->channel >= 0) {
-        result = working_set_share(s->pid, zygote->channel, &f);
-    } else {
-        errno = ECHILD;
-        result = fail(&f, "check request", "%s has no clone with a zygote", s->spec.id);
-    }
-    if (result < 0) return control_fail(w, owed.verb, owed.request, &f);
-    control_reply(w, owed.verb, owed.request, &(struct writer){0});
+    bool has_zygote = s->clone.phase == CLONE_LIVES && zygote != NULL && zygote->channel >= 0;
+    if (has_zygote && s->searcher == 0) return 0;
+    errno = has_zygote ? EALREADY : ECHILD;
+    return fail(f, "check request", has_zygote ? "%s is being searched" : "%s has no clone with a zygote",
+                s->spec.id);
+}
+
+static void share_working_set(struct warden *w, struct owed owed, struct sandbox *s) {
+    struct failure f;
+    pid_t searcher = check_working_set(s, &f);
+    if (searcher == 0) searcher = working_set_share(s->pid, s->clone.zygote->channel, &f);
+    if (searcher < 0) return control_fail(w, owed.verb, owed.request, &f);
+    s->searcher = searcher;
+    s->search = owed;
 }
 
 static int handle_limits(struct warden *w, struct owed owed, struct reader *body) {

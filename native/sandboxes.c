@@ -223,6 +223,20 @@ void sandbox_all_gone(struct warden *w, struct sandbox *s) {
     if (s->state == PROTO_STATE_DESTROYING) sandbox_remove(w, s);
 }
 
+void sandbox_searched(struct warden *w, struct sandbox *s, const struct failure *f) {
+    s->searcher = 0;
+    if (f != NULL) return control_fail(w, s->search.verb, s->search.request, f);
+    control_reply(w, s->search.verb, s->search.request, &(struct writer){0});
+}
+
+static void searcher_ended(struct warden *w, struct sandbox *s, const siginfo_t *info) {
+    struct failure f;
+    if (info->si_code == CLD_EXITED && info->si_status == 0) return sandbox_searched(w, s, NULL);
+    errno = ESRCH;
+    fail(&f, "find the working set", "%s ended meanwhile, or its zygote did", s->spec.id);
+    sandbox_searched(w, s, &f);
+}
+
 /* Which of a sandbox's children it was. */
 static bool child_of(struct warden *w, struct sandbox *s, const siginfo_t *info) {
     struct born *born = &w->sandboxes.born[s->slot];
@@ -248,6 +262,10 @@ bool sandboxes_child_ended(struct warden *w, const siginfo_t *info) {
         if (s == NULL) continue;
         if (w->sandboxes.born[i].maker == info->si_pid) {
             making_ended(w, s);
+            return true;
+        }
+        if (s->searcher == info->si_pid) {
+            searcher_ended(w, s, info);
             return true;
         }
         if (!child_of(w, s, info)) continue;

@@ -68,6 +68,8 @@ struct sandbox {
     bool announced;            /* and is to be told of its end */
 
     struct clone clone;
+    pid_t searcher; /* who looks for its working set; 0: nobody */
+    struct owed search;
 
     /* Of a zygote's sandbox. */
     int channel;
@@ -134,6 +136,9 @@ void sandbox_forget(struct sandboxes *table, struct sandbox *s);
 int sandbox_send_ends(struct warden *w, struct sandbox *s, uint32_t request, struct failure *f);
 void making_ended(struct warden *w, struct sandbox *s);
 void making_cancel(struct warden *w, struct sandbox *s);
+
+/* The searcher is done, unless `f` tells why it is not. */
+void sandbox_searched(struct warden *w, struct sandbox *s, const struct failure *f);
 
 /* Between sandboxes.c and clones.c. */
 bool sandbox_alive(const struct warden *w, const struct sandbox *s);

@@ -110,9 +110,9 @@ static _Noreturn void be_searcher(pid_t pid, int channel) {
     _exit(send(0, &set, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0);
 }
 
-int working_set_share(pid_t pid, int channel, struct failure *f) {
+pid_t working_set_share(pid_t pid, int channel, struct failure *f) {
     pid_t searcher = child_fork(-1);
     if (searcher < 0) return fail(f, "find the working set", "clone3");
     if (searcher == 0) be_searcher(pid, channel);
-    return 0;
+    return searcher;
 }

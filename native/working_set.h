@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 /* Finds what process `pid` has copied of the memory that it shared with its parent, and tells the zygote at
- * `channel`. It is done by a child of its own, for it waits for locks that the process holds; nobody waits
- * for that. */
-int working_set_share(pid_t pid, int channel, struct failure *f);
+ * `channel`. It is done by a child of its own, for it waits for locks that the process holds: the pid of that
+ * one, whose exit status is 0 when the zygote was told. */
+pid_t working_set_share(pid_t pid, int channel, struct failure *f);
 
 #endif

@@ -24,6 +24,8 @@ import { Exchange, type ExchangeListener, type ExchangeOptions } from "./exchang
 export interface PeerListener extends ExchangeListener {
   ready(ready: Ready): void;
   loadFailed(failure: Failure): void;
+  /** As that of an exchange; the process is left alone until what it returns has settled. */
+  answered(): Promise<void> | null;
   /** The writable layer was written to; the invocation that did is not settled yet. */
   dirty(): void;
   /** The guest stands in the layer that was made for it. */
@@ -54,6 +56,7 @@ export class GuestPeer {
   #state: "loading" | "trusted" | "ready" | "over" = "loading";
   #isResetting = false;
   #lastNumber = 0;
+  #study: Promise<void> | null = null;
 
   constructor(wire: Socket, listener: PeerListener) {
     this.#wire = wire;
@@ -66,7 +69,9 @@ export class GuestPeer {
     });
     this.#ofExchanges = {
       failed: (exchange, failure) => listener.failed(exchange, failure),
-      answered: () => listener.answered(),
+      answered: () => {
+        this.#study = listener.answered();
+      },
       settled: (exchange) => {
         this.#exchanges.delete(exchange.number);
         listener.settled(exchange);
@@ -126,8 +131,9 @@ export class GuestPeer {
     this.#exchanges.delete(exchange.number);
   }
 
-  retire(): void {
-    this.#writer.send(toGuest.retire, 0);
+  async retire(): Promise<void> {
+    await this.#study;
+    if (this.#state !== "over") this.#writer.send(toGuest.retire, 0);
   }
 
   close(): void {

@@ -156,6 +156,6 @@ export interface Fork {
   proven(): void;
   /** It ended before it was complete, and nobody asked it to. */
   failed(thrown: unknown): void;
-  /** It has answered for the first time, or begun to. */
-  served(): void;
+  /** It has answered for the first time, or begun to. Resolves when it may end. */
+  served(): Promise<void>;
 }

@@ -24,8 +24,8 @@ export interface LiveParts {
   readonly sandbox: Sandbox;
   readonly process: SandboxProcess;
   readonly observer: InstanceObserver;
-  /** It has begun to answer. */
-  readonly answered: () => void;
+  /** It has begun to answer; what is returned is over before it is asked to end. */
+  readonly answered: () => Promise<void> | null;
   /** `now()` when its making began. */
   readonly startedAtMs: number;
   /** Destroys the sandbox, once the process is gone. */
@@ -260,7 +260,7 @@ export class LiveInstance implements Instance {
   }
 
   #letGo(): void {
-    this.#peer.retire();
+    void this.#peer.retire();
     this.#processEnd.unless(retireGraceMs, () => void this.kill());
   }
 

@@ -58,7 +58,7 @@ async function execInstance(
     await sandbox.destroy();
     throw thrown;
   }
-  const instance = instanceOf(options, { sandbox, process, startedAtMs, answered: () => {} });
+  const instance = instanceOf(options, { sandbox, process, startedAtMs, answered: () => null });
   const loadMs = await load(
     instance,
     options,
@@ -78,10 +78,10 @@ async function adoptFork(
   const { version, id, startTimeoutMs: loadTimeoutMs } = options;
   const { mode, sandbox, process } = fork;
   const sandboxMs = fork.askedAtMs - startedAtMs;
-  let hasServed = false;
-  const answered = (): void => {
-    if (!hasServed) fork.served();
-    hasServed = true;
+  let served: Promise<void> | null = null;
+  const answered = () => {
+    served ??= fork.served();
+    return served;
   };
   const instance = instanceOf(options, { sandbox, process, startedAtMs, answered });
   const report = (spans: ForkSpans, loadMs: number) => {

@@ -89,7 +89,7 @@ export async function startZygote(options: ZygoteOptions): Promise<ZygoteProcess
   const observer = { log, settled: () => {}, returned: () => {}, unusable: () => {}, gone: () => {} };
   // Its clones live in its pid namespace, so the sandbox outlives the process.
   const destroy = () => cloneless().then(() => sandbox.destroy());
-  const answered = () => {};
+  const answered = () => null;
   const instance = new LiveInstance({ version, id, sandbox, process, observer, answered, startedAtMs, destroy });
   try {
     const ready = await instance.load(zygoteInit(version, role, { id, loadTimeoutMs: startTimeoutMs }), startTimeoutMs);

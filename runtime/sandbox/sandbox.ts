@@ -215,9 +215,9 @@ export interface Sandbox {
    */
   resetLayer(): Promise<void>;
   /**
-   * What this clone has copied of its zygote's memory so far is soon copied for the zygote's clones before they run, all at
-   * once, which costs half of what it costs page by page. Nothing is learnt from one that ends meanwhile.
-   * @throws TsfnError SANDBOX_FAILED when the clone or its zygote has ended
+   * What this clone has copied of its zygote's memory so far is copied for the zygote's next clones before they run, all at
+   * once, which costs half of what it costs page by page. Resolves when the zygote knows.
+   * @throws TsfnError SANDBOX_FAILED when the clone or its zygote has ended, or ends meanwhile: nothing is learnt then
    */
   shareWorkingSet(): Promise<void>;
   setLimits(limits: Pick<SandboxLimits, "memoryBytes" | "cpus" | "pids">): Promise<void>;

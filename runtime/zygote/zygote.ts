@@ -68,15 +68,18 @@ export class Zygote {
 
   /**
    * The next clones get what this one has written to by now, when it first answers, before they ask for it.
-   * Not of a zygote that several versions share: what one writes to is not for the others to know.
+   * Not of a zygote that several versions share: what one writes to is not for the others to know. Resolves when the clone
+   * may go.
    */
-  learnFrom(clone: Sandbox, fault: (thrown: unknown) => void): void {
+  async learnFrom(clone: Sandbox, fault: (thrown: unknown) => void): Promise<void> {
     if (this.role !== "function" || this.#lessons >= lessons || this.#isOver) return;
     this.#lessons += 1;
-    clone.shareWorkingSet().catch((thrown: unknown) => {
+    try {
+      await clone.shareWorkingSet();
+    } catch (thrown) {
       // It ended meanwhile, and another one's turn comes.
       if (asTsfnError(thrown).code !== "SANDBOX_FAILED") fault(thrown);
-    });
+    }
   }
 
   /** Ends the process now; its clones live on. Resolves when the last one and the sandbox are gone. */
@@ -86,7 +89,7 @@ export class Zygote {
   }
 }
 
-/** Two are wanted (native/zygote.c); a clone may be gone before its working set has been found. */
+/** Two are wanted (native/zygote.c); a clone may end of itself before its working set has been found. */
 const lessons = 4;
 
 /** How many clones there are, or may come to be. */

@@ -91,6 +91,19 @@ test.serial("what only one of two clones has written to is copied by none after 
   }
 });
 
+test.serial("every search of a clone that is destroyed meanwhile comes to an end", async (t) => {
+  for (let round = 0; round < 5; round++) {
+    const { sandbox } = await zygote.fork();
+    const asked = [sandbox.shareWorkingSet(), sandbox.shareWorkingSet(), sandbox.destroy()];
+    const [end, ...searches] = (await Promise.allSettled(asked)).reverse();
+    t.is(end?.status, "fulfilled");
+    for (const search of searches) {
+      if (search.status === "fulfilled") continue;
+      t.regex(search.reason.message, /ended meanwhile|is being searched|is being destroyed|has no clone/);
+    }
+  }
+});
+
 test.serial("only a clone whose zygote lives has a working set to share", async (t) => {
   const started = await warden.sandboxes.create(spec());
   await started.start(inside("wait"));

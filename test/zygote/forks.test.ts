@@ -38,28 +38,42 @@ test("a version is loaded once, and every instance is a fork of it", async (t) =
   t.deepEqual(faults, []);
 });
 
-test("what a clone needed for its answer is known to the next ones before a long answer is over", async (t) => {
+/** A runtime of whose clones is known which were learnt from. */
+async function openStudied(t: Parameters<typeof startWarden>[0]) {
   const warden = await startWarden(t);
-  const taughtBy: string[] = [];
+  const lessons: Promise<void>[] = [];
   const create = async (spec: SandboxSpec): Promise<Sandbox> => {
     const sandbox = await warden.sandboxes.create(spec);
     const shareWorkingSet = sandbox.shareWorkingSet.bind(sandbox);
     return Object.assign(sandbox, {
       shareWorkingSet: () => {
-        taughtBy.push(sandbox.id);
-        return shareWorkingSet();
+        const lesson = shareWorkingSet();
+        lessons.push(lesson);
+        return lesson;
       },
     });
   };
-  const { deploy, call } = await openTestRuntime(t, {
-    warden: { ...warden, sandboxes: { ...warden.sandboxes, create } },
-  });
+  const sandboxes = { ...warden.sandboxes, create };
+  return { ...(await openTestRuntime(t, { warden: { ...warden, sandboxes } })), lessons };
+}
+
+test("what a clone needed for its answer is known to the next ones before a long answer is over", async (t) => {
+  const { deploy, call, lessons } = await openStudied(t);
   const stream = "new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([42])) })";
   await deploy("events", handler(`return new Response(${stream})`));
-  t.deepEqual(taughtBy, [], "nothing has been called");
+  t.is(lessons.length, 0, "nothing has been called");
   const { body } = await call("events");
-  t.is(taughtBy.length, 1);
+  t.is(lessons.length, 1);
+  await t.notThrowsAsync(Promise.all(lessons));
   if (body instanceof Readable) body.destroy();
+});
+
+test("an instance for one invocation teaches what it needed before it goes", async (t) => {
+  const { deploy, text, lessons } = await openStudied(t);
+  await deploy("once", handler(`return new Response("once")`), { reuse: "never" });
+  for (let call = 0; call < 2; call++) t.is(await text("once"), "once");
+  t.is(lessons.length, 2);
+  await t.notThrowsAsync(Promise.all(lessons));
 });
 
 test("a clone begins with an empty young generation, whatever loading left in it", async (t) => {
