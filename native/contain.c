@@ -125,7 +125,7 @@ struct zygote_others {
 };
 
 static int stage_join(const struct containment *c, const struct instance_plan *plan, struct failure *f) {
-    if (instance_prefer_for_oom(f) < 0) return -1;
+    if (instance_prefer_for_oom(c->mounts.proc, f) < 0) return -1;
     return cgroup_join(&c->cgroups, plan->id, f);
 }
 

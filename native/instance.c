@@ -11,8 +11,8 @@
 
 #define OOM_SCORE_ADJ 500
 
-int instance_prefer_for_oom(struct failure *f) {
-    if (text_write(AT_FDCWD, "/proc/self/oom_score_adj", "%d", OOM_SCORE_ADJ) < 0)
+int instance_prefer_for_oom(int proc, struct failure *f) {
+    if (text_write(proc, "self/oom_score_adj", "%d", OOM_SCORE_ADJ) < 0)
         return fail(f, "prefer for oom", "oom_score_adj to %d", OOM_SCORE_ADJ);
     return 0;
 }

@@ -4,9 +4,13 @@
 #include "fds.h"
 #include "syscalls.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#define NEVER_ANYTHING (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 static const struct {
     const char *name;
@@ -78,14 +82,36 @@ static int make_devices(const char *point, struct failure *f) {
     return 0;
 }
 
+static int mount_proc_at(const char *point) {
+    cleanup_fd int fs = sys_fsopen("proc");
+    if (fs < 0 || sys_fsconfig_string(fs, "source", "proc") < 0 ||
+        sys_fsconfig_string(fs, "subset", "pid") < 0 || sys_fsconfig_create(fs) < 0)
+        return -1;
+    cleanup_fd int mount = sys_fsmount(fs, NEVER_ANYTHING);
+    return mount < 0 ? -1 : sys_move_mount(mount, AT_FDCWD, point);
+}
+
+/* It shows the pid namespace of who mounts it: here one whose only process has ended since. */
+static int make_seed(const char *point, struct failure *f) {
+    int status = 0;
+    pid_t pid = sys_clone3(&(struct clone_args){.flags = CLONE_NEWPID, .exit_signal = SIGCHLD});
+    if (pid < 0) return fail(f, "mount an empty /proc", "clone3");
+    if (pid == 0) _exit(mount_proc_at(point) < 0 ? errno : 0);
+    if (waitpid(pid, &status, 0) < 0) return fail(f, "mount an empty /proc", "waitpid");
+    if (status == 0) return 0;
+    errno = WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+    return fail(f, "mount an empty /proc", "%s", point);
+}
+
 int mounts_make(struct mounts *m, const char *data_dir, const char *program, struct failure *f) {
     char layers[PATH_MAX];
     snprintf(layers, sizeof layers, "%s/layers", data_dir);
     snprintf(m->build, sizeof m->build, "%s/warden/mnt", data_dir);
     snprintf(m->dev, sizeof m->dev, "%s/warden/dev", data_dir);
+    snprintf(m->seed, sizeof m->seed, "%s/warden/proc", data_dir);
     if (make_private(f) < 0 || show_program(program, data_dir, f) < 0 ||
         make_directory(m->build, 0700, f) < 0 || make_directory(m->dev, 0700, f) < 0 ||
-        make_devices(m->dev, f) < 0)
+        make_devices(m->dev, f) < 0 || make_directory(m->seed, 0700, f) < 0 || make_seed(m->seed, f) < 0)
         return -1;
     /* Opened in the new namespace: only its own mounts may be layers of an overlay made in it. */
     m->detached = root_can_be_detached();

@@ -15,6 +15,7 @@ struct mounts {
     char build[PATH_MAX]; /* mount point on which one root at a time is built */
     bool detached;        /* or on none, where the kernel can */
     char dev[PATH_MAX];   /* mount of the device nodes that all sandboxes share, read-only */
+    char seed[PATH_MAX];  /* mount of a /proc without a process, with which a sandbox begins */
     int proc;             /* directory /proc of the host */
     int home;             /* the warden's own mount namespace */
 };
@@ -41,7 +42,7 @@ struct root_plan {
 
 enum root_proc { ROOT_PROC_SEED, ROOT_PROC_KEEP };
 
-/* In the warden: a writable tmpfs over read-only layers. With ROOT_PROC_SEED it comes with the host's /proc,
+/* In the warden: a writable tmpfs over read-only layers. With ROOT_PROC_SEED it comes with an empty /proc,
  * until pid 1 puts its own there; otherwise without. */
 int root_build(const struct mounts *m, const struct root_plan *plan, enum root_proc proc, struct root *root,
                struct failure *f);
@@ -65,7 +66,7 @@ int root_cover(const struct mounts *m, int mount_namespace, const struct root *r
  * is carried over. *old keeps the old root from being freed until it is closed. */
 int root_swap(const struct mounts *m, int mount_namespace, const struct root *root, int *old,
               struct failure *f);
-/* In pid 1 of the sandbox: its own /proc instead of the host's, with which the sandbox was seeded. */
+/* In pid 1 of the sandbox: its own /proc instead of the empty one, with which the sandbox was seeded. */
 int root_mount_proc(struct failure *f);
 void root_close(struct root *root);
 /* Inodes that a writable layer has left, and about what its files take of the memory; 0 if `layer` is

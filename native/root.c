@@ -172,10 +172,11 @@ int root_build(const struct mounts *m, const struct root_plan *plan, enum root_p
     root->layer = tmpfs;
     tmpfs = -1;
     if (proc == ROOT_PROC_KEEP) return 0;
-    /* The kernel lets a user namespace mount /proc only where a full one is in sight already
-     * (mount_too_revealing), so the sandbox starts with the host's, until pid 1 puts its own there. */
-    root->proc = sys_open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (root->proc < 0) return fail(f, "make /proc", "seed");
+    /* The kernel lets a user namespace mount /proc only where one is in sight already, all of it
+     * (mount_too_revealing), so the sandbox starts with one that shows nothing, until pid 1 puts its own
+     * there: the zygote is in the sandbox before, and may be hostile. */
+    root->proc = sys_open_tree(AT_FDCWD, m->seed, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (root->proc < 0) return fail(f, "make /proc", "%s", m->seed);
     return 0;
 }
 
