@@ -67,7 +67,8 @@ static int attach_carrying_proc(const struct mounts *m, const struct root *root,
     struct root carried = *root;
     cleanup_fd int proc = -1;
     if (root->proc < 0) {
-        proc = sys_open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        /* Who is root in the sandbox, as code in a zygote can be, may have put a symlink there. */
+        proc = sys_open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
         if (proc < 0) return fail(f, "carry over /proc", "open_tree");
         carried.proc = proc;
     }

@@ -55,3 +55,13 @@ test.serial("it sees no process of the host in the root of a clone", async (t) =
   await sandbox.destroy();
   await zygote.destroy();
 });
+
+test.serial("a symlink in the place of /proc is not followed by a reset", async (t) => {
+  const { sandbox: zygote, says } = await attack("trick");
+  const sandbox = await generic();
+  await sandbox.fork(zygote, claim);
+  t.is(await says(/ready/), "ready\n");
+  await t.throwsAsync(sandbox.resetLayer(), { message: /proc/ });
+  await sandbox.destroy();
+  await zygote.destroy();
+});
