@@ -18,6 +18,8 @@
 
 /* How long a zygote may do nothing while forks wait for it. Then it hangs, and is ended. */
 #define MOST_FORK_MS 2000
+/* How long one fork may wait while others that begun later do not. */
+#define MOST_PASSED_MS 5000
 /* Pause tells of a clone's end as soon as it can run. */
 #define MOST_PAUSE_MS 1000
 
@@ -166,7 +168,10 @@ static int hold(struct warden *w, struct sandbox *s, pid_t pid, struct failure *
 }
 
 static void note_progress(struct sandbox *s) {
-    if (s->clone.zygote != NULL) s->clone.zygote->progress_ms = clock_now_ms();
+    struct sandbox *zygote = s->clone.zygote;
+    if (zygote == NULL) return;
+    zygote->progress_ms = clock_now_ms();
+    if (zygote->progress_ns < s->clone.times.begun) zygote->progress_ns = s->clone.times.begun;
 }
 
 static void settle(struct warden *w, struct sandbox *s) {
@@ -344,8 +349,23 @@ void sandbox_fork(struct warden *w, struct sandbox *s, struct sandbox *zygote,
 /* --- what takes too long -----------------------------------------------------------------------------------
  */
 
-/* Forks wait in line, so what counts is that the line moves. The zygote's end closes what the fork waits for.
- */
+/* Forks wait in line, so what counts is that the line moves, unless it has moved past this one. */
+static int64_t patience_ends_ms(const struct sandbox *s, const struct sandbox *zygote) {
+    int64_t ends = zygote->progress_ms + MOST_FORK_MS;
+    int64_t most = (int64_t)(s->clone.times.begun / 1000000) + MOST_PASSED_MS;
+    bool is_passed = s->clone.phase == CLONE_ASKED && s->clone.times.begun < zygote->progress_ns;
+    return is_passed && most < ends ? most : ends;
+}
+
+/* The zygote's end closes what the fork waits for; whoever still holds that then is a child of it, as only
+ * hostile code makes one. */
+static void end_zygote(struct warden *w, struct sandbox *zygote) {
+    if (zygote->state == PROTO_STATE_RUNNING)
+        sandbox_kill(w, zygote);
+    else
+        sandbox_kill_all(w, zygote);
+}
+
 static void fork_overdue(struct warden *w, struct sandbox *s, int64_t now) {
     struct failure f;
     struct sandbox *zygote = s->clone.zygote;
@@ -354,8 +374,8 @@ static void fork_overdue(struct warden *w, struct sandbox *s, int64_t now) {
     /* With its status, a sandbox that is being destroyed may have come to its end. */
     if (w->sandboxes.slots[slot] != s) return;
     if (s->clone.phase != CLONE_ASKED && s->clone.phase != CLONE_BORN) return;
-    if (zygote != NULL && now < zygote->progress_ms + MOST_FORK_MS) {
-        s->clone.deadline_ms = zygote->progress_ms + MOST_FORK_MS;
+    if (zygote != NULL && now < patience_ends_ms(s, zygote)) {
+        s->clone.deadline_ms = patience_ends_ms(s, zygote);
         return;
     }
     errno = ETIMEDOUT;
@@ -364,7 +384,7 @@ static void fork_overdue(struct warden *w, struct sandbox *s, int64_t now) {
     if (s->clone.phase == CLONE_BORN) return end_clone(s, s->pid, &f);
     if (s->clone.failure.step == NULL) s->clone.failure = f;
     clone_cancel(s);
-    if (zygote != NULL) sandbox_kill(w, zygote);
+    if (zygote != NULL) end_zygote(w, zygote);
 }
 
 void clones_check_deadlines(struct warden *w) {

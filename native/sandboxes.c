@@ -169,7 +169,7 @@ void sandbox_start(struct warden *w, struct sandbox *s, const struct program *pr
 /* --- ending ------------------------------------------------------------------------------------------------
  */
 
-static void kill_all(struct warden *w, struct sandbox *s) {
+void sandbox_kill_all(struct warden *w, struct sandbox *s) {
     const struct born *born = &w->sandboxes.born[s->slot];
     if (!sandbox_alive(w, s)) return;
     clone_cancel(s);
@@ -187,7 +187,7 @@ static void kill_all(struct warden *w, struct sandbox *s) {
 void sandbox_kill(struct warden *w, struct sandbox *s) {
     bool only_zygote = s->spec.kind == PROTO_KIND_ZYGOTE && s->started;
     if (!only_zygote)
-        kill_all(w, s);
+        sandbox_kill_all(w, s);
     else if (w->sandboxes.born[s->slot].program != 0)
         kill(w->sandboxes.born[s->slot].program, SIGKILL);
 }
@@ -286,7 +286,7 @@ void sandbox_destroy(struct warden *w, struct sandbox *s, struct owed owed) {
     s->removal = owed;
     s->state = PROTO_STATE_DESTROYING;
     if (!sandbox_alive(w, s)) return sandbox_remove(w, s);
-    kill_all(w, s);
+    sandbox_kill_all(w, s);
 }
 
 void sandboxes_retry(struct warden *w) {

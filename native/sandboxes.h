@@ -74,7 +74,8 @@ struct sandbox {
     /* Of a zygote's sandbox. */
     int channel;
     struct watch pause;
-    int64_t progress_ms; /* when a fork of it last came to an end */
+    int64_t progress_ms;  /* when a fork of it last came to an end */
+    uint64_t progress_ns; /* when the latest of those had begun */
 
     /* What it leaves (remains.c). */
     unsigned remains;  /* how many things of it the closer still has */
@@ -121,6 +122,8 @@ pid_t sandbox_pid(const struct warden *w, const struct sandbox *s);
 struct sandbox_uids sandbox_uids(const struct warden *w, const struct sandbox *s);
 /* Every process of it, by SIGKILL; of a zygote's sandbox only the zygote, for the others are its clones'. */
 void sandbox_kill(struct warden *w, struct sandbox *s);
+/* Of a zygote's sandbox: the zygote with all it has forked, its clones too. */
+void sandbox_kill_all(struct warden *w, struct sandbox *s);
 /* A child of the warden was reaped: true if it was one of a sandbox. */
 bool sandboxes_child_ended(struct warden *w, const siginfo_t *info);
 /* Another try for the sandboxes whose groups were busy; clones that are overdue. */

@@ -2,6 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import test from "ava";
 import type { Sandbox, SandboxProcess } from "../../runtime/sandbox/index.ts";
 import { root } from "../architecture/tree.ts";
@@ -65,3 +66,25 @@ test.serial("a symlink in the place of /proc is not followed by a reset", async 
   await sandbox.destroy();
   await zygote.destroy();
 });
+
+test.serial(
+  "a fork that it never answers comes to an end, though it answers others and holds on as it dies",
+  async (t) => {
+    const { sandbox: zygote } = await attack("hold");
+    const sandbox = await generic();
+    const asked = t.throwsAsync(sandbox.fork(zygote, claim), { code: "SANDBOX_FAILED" });
+    let isGone = false;
+    const gone = sandbox.destroy().then(() => {
+      isGone = true;
+    });
+    for (const deadline = Date.now() + 20_000; !isGone && Date.now() < deadline; ) {
+      const other = await generic();
+      await other.fork(zygote, claim).catch(() => {});
+      await other.destroy();
+      await setTimeout(100);
+    }
+    t.true(isGone);
+    await zygote.destroy();
+    await Promise.all([asked, gone]);
+  },
+);
