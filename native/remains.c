@@ -6,6 +6,9 @@
 
 /* At 2 ms each, 10 s: a group that is busy for longer holds a process that waits for a disk. */
 #define MOST_REMOVAL_TRIES 5000
+/* 1 s: the processes of a clone are gone when its group is removed. Who is still in it belongs to its zygote,
+ * which had the doors; only hostile code uses them for that. */
+#define PATIENT_TRIES 500
 /* Of one sandbox, that may wait for the closer: 64 old roots, with the layer of each. */
 #define MOST_REMAINS 128
 /* A layer that holds less is not worth counting. */
@@ -102,6 +105,7 @@ static void try_removal(struct warden *w, struct sandbox *s) {
     struct failure f;
     fail(&f, "remove cgroup", "%s", s->spec.id);
     if (s->removal_tries++ == 0) w->sandboxes.removing++;
+    if (s->removal_tries == PATIENT_TRIES && s->clone.zygote != NULL) sandbox_kill_all(w, s->clone.zygote);
     if (s->removal_tries < MOST_REMOVAL_TRIES && errno == EBUSY) return;
     /* The record stays, so that the id is not used again and a later destroy tries again. */
     w->sandboxes.removing--;

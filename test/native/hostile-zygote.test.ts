@@ -88,3 +88,13 @@ test.serial(
     await Promise.all([asked, gone]);
   },
 );
+
+test.serial("a clone is destroyed though a child of the zygote stays in its groups", async (t) => {
+  const { sandbox: zygote, process, says } = await attack("stay");
+  const sandbox = await generic();
+  await sandbox.fork(zygote, claim);
+  t.is(await says(/ready/), "ready\n");
+  await sandbox.destroy();
+  t.like(await process.exited, { signal: "SIGKILL" });
+  await zygote.destroy();
+});
