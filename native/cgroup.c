@@ -185,15 +185,24 @@ void cgroup_usage_read(const struct cgroups *c, const char *name, enum cgroup_re
     }
 }
 
+static const struct cgroup_tree *memory_tree(const struct cgroups *c) {
+    int i = 0;
+    while (!(c->trees[i].controllers & CGROUP_MEMORY)) /* cgroups_find has seen one */
+        i++;
+    return &c->trees[i];
+}
+
 uint64_t cgroup_memory_read(const struct cgroups *c, const char *name) {
-    for (int i = 0; i < c->count; i++) {
-        const struct cgroup_tree *tree = &c->trees[i];
-        char path[128];
-        if (!(tree->controllers & CGROUP_MEMORY)) continue;
-        snprintf(path, sizeof path, "%s/%s", name, tree->v2 ? "memory.current" : "memory.usage_in_bytes");
-        return text_read_number(tree->parent, path);
-    }
-    return 0;
+    const struct cgroup_tree *tree = memory_tree(c);
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", name, tree->v2 ? "memory.current" : "memory.usage_in_bytes");
+    return text_read_number(tree->parent, path);
+}
+
+uint64_t cgroup_files_read(const struct cgroups *c, const char *name) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/memory.stat", name);
+    return text_read_field(memory_tree(c)->parent, path, "shmem");
 }
 
 int cgroup_remove(const struct cgroups *c, const char *name) {

@@ -100,8 +100,10 @@ int cgroup_watch_oom(const struct cgroups *c, const char *name);
 enum cgroup_reading { USAGE_NOW, USAGE_LASTING };
 void cgroup_usage_read(const struct cgroups *c, const char *name, enum cgroup_reading reading,
                        struct cgroup_usage *usage);
-/* Its memory in use alone; 0 if it cannot be told. */
+/* Its memory in use alone, or of that what holds files without a disk; 0 if it cannot be told. The latter is
+ * as much too high or too low as processors may not have told yet. */
 uint64_t cgroup_memory_read(const struct cgroups *c, const char *name);
+uint64_t cgroup_files_read(const struct cgroups *c, const char *name);
 /* -1 with errno; EBUSY: a process is still leaving, try again. Success if there is no such group. */
 int cgroup_remove(const struct cgroups *c, const char *name);
 /* Absolute path in hierarchy i; NULL past the end. */

@@ -4,10 +4,12 @@
 #include "fds.h"
 #include "warden.h"
 
+#include <unistd.h>
+
 /* At 2 ms each, 10 s: a group that is busy for longer holds a process that waits for a disk. */
 #define MOST_REMOVAL_TRIES 5000
-/* 1 s: the processes of a clone are gone when its group is removed. Who is still in it belongs to its zygote,
- * which had the doors; only hostile code uses them for that. */
+/* 1 s: the processes of a clone are gone when its group is removed. Who is still in it, or keeps its memory,
+ * belongs to its zygote, which had the doors and the namespaces; only hostile code uses them for that. */
 #define PATIENT_TRIES 500
 /* Of one sandbox, that may wait for the closer: 64 old roots, with the layer of each. */
 #define MOST_REMAINS 128
@@ -95,8 +97,24 @@ static void reply_removed(struct warden *w, struct sandbox *s, const struct fail
     control_reply(w, owed.verb, owed.request, &(struct writer){0});
 }
 
+/* Whether the zygote keeps files that a clone wrote, by a mount namespace or a descriptor: it is in the
+ * clone's namespaces, and that memory would count for nobody. What the kernel reports may be off by 256 KiB
+ * for each processor (MEMCG_CHARGE_BATCH). */
+static bool is_kept(const struct warden *w, const struct sandbox *s) {
+    const struct cgroups *cgroups = &w->containment.cgroups;
+    if (s->clone.zygote == NULL || cgroup_memory_read(cgroups, s->spec.id) < LITTLE_BYTES) return false;
+    uint64_t unsure = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) << 18;
+    return cgroup_files_read(cgroups, s->spec.id) > LITTLE_BYTES + unsure;
+}
+
+static int remove_groups(struct warden *w, const struct sandbox *s) {
+    if (!is_kept(w, s)) return cgroup_remove(&w->containment.cgroups, s->spec.id);
+    errno = EBUSY;
+    return -1;
+}
+
 static void try_removal(struct warden *w, struct sandbox *s) {
-    if (cgroup_remove(&w->containment.cgroups, s->spec.id) == 0) {
+    if (remove_groups(w, s) == 0) {
         if (s->removal_tries > 0) w->sandboxes.removing--;
         reply_removed(w, s, s->is_unmade ? &s->making.failure : NULL);
         sandbox_forget(&w->sandboxes, s);

@@ -1,6 +1,7 @@
 // A function as an attacker in its zygote, which has the namespaces and the groups of every clone: hostile_zygote.c.
 
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import test from "ava";
@@ -98,3 +99,18 @@ test.serial("a clone is destroyed though a child of the zygote stays in its grou
   t.like(await process.exited, { signal: "SIGKILL" });
   await zygote.destroy();
 });
+
+test.serial("what a clone wrote is gone with it, though the zygote keeps the clone's mounts", async (t) => {
+  const before = sharedMemoryBytes();
+  const { sandbox: zygote, says } = await attack("fill");
+  const sandbox = await generic();
+  await t.throwsAsync(sandbox.fork(zygote, claim), { code: "SANDBOX_FAILED" });
+  t.regex(await says(/filled/), /filled 1[56] MB/);
+  await sandbox.destroy();
+  t.true(sharedMemoryBytes() < before + limits.diskBytes / 2);
+  await zygote.destroy();
+});
+
+function sharedMemoryBytes(): number {
+  return Number(/^Shmem:\s+(\d+) kB$/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1]) * 1024;
+}
