@@ -41,6 +41,8 @@ static void follow(struct warden *w, struct sandbox *s, const struct report *rep
         s->making.is_done = true;
     else if (report->kind == REPORT_FAILED)
         give_up(w, s, &report->failure);
+    else if (maker == 0)
+        return; /* its number may be another's by now */
     else if (contain_hold(maker, s->making.talk.fd, &uids, &s->ns, &f) < 0)
         give_up(w, s, &f);
     else
@@ -151,8 +153,8 @@ static void settle(struct warden *w, struct sandbox *s) {
 }
 
 void making_ended(struct warden *w, struct sandbox *s) {
+    w->sandboxes.born[s->slot].maker = 0;
     while (s->making.talk.fd >= 0 && hear(w, s))
         continue;
-    w->sandboxes.born[s->slot].maker = 0;
     settle(w, s);
 }

@@ -104,6 +104,26 @@ for (const [when, call] of Object.entries(moments)) {
   });
 }
 
+test("a maker that told of its namespaces and is reaped before that is heard: its number is not used any more", async (t) => {
+  const { warden, created, makers } = await stopMakers(t, "unshare");
+  const [maker = 0] = makers;
+  const closer = childrenOf(warden.pid).find((pid) => readProcess(pid)?.name === "tsfn-closer") ?? 0;
+  const isIn = (pid: number, state: string) =>
+    until(`${pid} is in state ${state}`, () => readProcess(pid)?.state === state);
+  warden.signal("SIGSTOP");
+  await isIn(warden.pid, "T");
+  // Whose end has the warden reap its children before it hears the maker.
+  process.kill(closer, "SIGKILL");
+  await isIn(closer, "Z");
+  process.kill(maker, "SIGCONT");
+  await isIn(maker, "S");
+  process.kill(maker, "SIGKILL");
+  await isIn(maker, "Z");
+  warden.signal("SIGCONT");
+  const error = await t.throwsAsync(created[0] ?? Promise.resolve(), { code: "SANDBOX_FAILED" });
+  t.like(error?.cause, { step: "make sandbox" });
+});
+
 interface ForemanScene {
   readonly warden: TestWarden;
   readonly foreman: number;
