@@ -137,9 +137,9 @@ static int watch_start(struct warden *w, struct sandbox *s, const struct zygote_
                        struct failure *f) {
     s->status = (struct watch){.fd = s->ends.status, .ready = status_ready};
     s->ends.status = -1;
-    if (loop_watch(w->loop, &s->status, EPOLLIN, f) < 0) return -1;
     s->channel = zygote->channel;
     s->pause = (struct watch){.fd = zygote->pause, .ready = clones_pause_ready};
+    if (loop_watch(w->loop, &s->status, EPOLLIN, f) < 0) return -1;
     return zygote->pause < 0 ? 0 : loop_watch(w->loop, &s->pause, EPOLLIN, f);
 }
 
@@ -161,7 +161,7 @@ void sandbox_start(struct warden *w, struct sandbox *s, const struct program *pr
     s->state = PROTO_STATE_RUNNING;
     s->start = owed;
     if (watch_start(w, s, &zygote, &f) < 0) {
-        fd_close(&s->status.fd);
+        loop_unwatch(w->loop, &s->status);
         sandbox_start_failed(w, s, &f);
     }
 }

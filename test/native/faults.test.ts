@@ -92,6 +92,19 @@ for (const fault of endsFaults) {
   });
 }
 
+/** Of the warden's loop, as a zygote is made and started: for the maker, memory (cgroup v1), the start, the clones' ends. */
+for (const when of [1, 4, 5]) {
+  test.serial(`a zygote, and epoll_ctl:error=ENOSPC:when=${when}: fails, and nothing is left`, async (t) => {
+    const before = await held(warden);
+    await withFault(warden, `epoll_ctl:error=ENOSPC:when=${when}`, async () => {
+      const of = spec({ kind: "zygote" });
+      const error = await t.throwsAsync(run(warden, inside("wait"), of), { code: "SANDBOX_FAILED" });
+      t.like(error?.cause, { step: "watch descriptor" });
+    });
+    await holdsNoMore(t, warden, before);
+  });
+}
+
 /** Of the warden's share in a fork; what the zygote's helper does is not traced. */
 const forkFaults = [
   "socketpair:error=EMFILE",
