@@ -266,6 +266,7 @@ static int handle_limits(struct warden *w, struct owed owed, struct reader *body
     read_limits(body, &limits);
     if (!read_complete(body)) return -1;
     struct sandbox *s = sandboxes_find(&w->sandboxes, id);
+    limits.oom_takes_one = s != NULL && s->spec.limits.oom_takes_one;
     if (s == NULL) {
         fail_unknown(w, owed, id);
     } else if (check_limits(&limits, &f) < 0 ||
