@@ -243,7 +243,8 @@ static void reset(struct warden *w, struct owed owed, struct sandbox *s) {
 
 static int check_working_set(const struct sandbox *s, struct failure *f) {
     const struct sandbox *zygote = s->clone.zygote;
-    bool has_zygote = s->clone.phase == CLONE_LIVES && zygote != NULL && zygote->channel >= 0;
+    bool has_zygote =
+        s->clone.phase == CLONE_LIVES && s->clone.pidfd.fd >= 0 && zygote != NULL && zygote->channel >= 0;
     if (has_zygote && s->searcher == 0) return 0;
     errno = has_zygote ? EALREADY : ECHILD;
     return fail(f, "check request", has_zygote ? "%s is being searched" : "%s has no clone with a zygote",
@@ -253,7 +254,7 @@ static int check_working_set(const struct sandbox *s, struct failure *f) {
 static void share_working_set(struct warden *w, struct owed owed, struct sandbox *s) {
     struct failure f;
     pid_t searcher = check_working_set(s, &f);
-    if (searcher == 0) searcher = working_set_share(s->pid, s->clone.zygote->channel, &f);
+    if (searcher == 0) searcher = working_set_share(s->pid, s->clone.pidfd.fd, s->clone.zygote->channel, &f);
     if (searcher < 0) return control_fail(w, owed.verb, owed.request, &f);
     s->searcher = searcher;
     s->search = owed;

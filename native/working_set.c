@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -85,7 +86,8 @@ static void search_mappings(FILE *maps, struct search *search) {
     free(line);
 }
 
-static int find(pid_t pid, struct working_set *set) {
+/* `pidfd` says whether what was opened by number is that process's: it has not been reaped until then. */
+static int find(pid_t pid, int pidfd, struct working_set *set) {
     char path[32];
     set->kind = PACKET_WORKING_SET;
     set->count = 0;
@@ -93,7 +95,7 @@ static int find(pid_t pid, struct working_set *set) {
     cleanup_fd int pagemap = open(path, O_RDONLY | O_CLOEXEC);
     snprintf(path, sizeof path, "/proc/%d/maps", pid);
     FILE *maps = fopen(path, "re");
-    if (pagemap < 0 || maps == NULL) return -1;
+    if (pagemap < 0 || maps == NULL || pidfd_send_signal(pidfd, 0, NULL, 0) < 0) return -1;
     struct search search = {.pagemap = pagemap, .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE), .set = set};
     search_mappings(maps, &search);
     fclose(maps);
@@ -101,18 +103,19 @@ static int find(pid_t pid, struct working_set *set) {
 }
 
 /* A clone that ended meanwhile teaches nothing. */
-static _Noreturn void be_searcher(pid_t pid, int channel) {
+static _Noreturn void be_searcher(pid_t pid, int pidfd, int channel) {
     struct failure f;
     struct working_set set;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || fds_keep_only(&channel, 1, &f) < 0) _exit(1);
-    if (find(pid, &set) < 0) _exit(1);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || fds_keep_only((const int[]){channel, pidfd}, 2, &f) < 0)
+        _exit(1);
+    if (find(pid, 1, &set) < 0) _exit(1);
     size_t length = offsetof(struct working_set, ranges) + set.count * sizeof set.ranges[0];
     _exit(send(0, &set, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0);
 }
 
-pid_t working_set_share(pid_t pid, int channel, struct failure *f) {
+pid_t working_set_share(pid_t pid, int pidfd, int channel, struct failure *f) {
     pid_t searcher = child_fork(-1);
     if (searcher < 0) return fail(f, "find the working set", "clone3");
-    if (searcher == 0) be_searcher(pid, channel);
+    if (searcher == 0) be_searcher(pid, pidfd, channel);
     return searcher;
 }

@@ -6,9 +6,9 @@
 #include "zygote.h"
 #include <sys/types.h>
 
-/* Finds what process `pid` has copied of the memory that it shared with its parent, and tells the zygote at
- * `channel`. It is done by a child of its own, for it waits for locks that the process holds: the pid of that
- * one, whose exit status is 0 when the zygote was told. */
-pid_t working_set_share(pid_t pid, int channel, struct failure *f);
+/* Finds what process `pid`, held by `pidfd`, has copied of the memory that it shared with its parent, and
+ * tells the zygote at `channel`. It is done by a child of its own, for it waits for locks that the process
+ * holds: the pid of that one, whose exit status is 0 when the zygote was told. */
+pid_t working_set_share(pid_t pid, int pidfd, int channel, struct failure *f);
 
 #endif
