@@ -164,7 +164,7 @@ export class Call {
   #bodyOfRequest(): ReadableStream<Uint8Array> | null {
     const { method } = this.#invoke;
     if (method !== "GET" && method !== "HEAD") return this.#requestBody?.stream ?? null;
-    this.#requestBody?.finish();
+    this.#requestBody?.swallow();
     return null;
   }
 

@@ -1,6 +1,6 @@
 // The request's body inside the guest: frames go in, a web stream comes out, and credit goes back as the function reads.
 
-import { ReceiveWindow } from "../wire/index.ts";
+import { limits, ReceiveWindow } from "../wire/index.ts";
 
 // Taken before the function's code runs, which may put its own in place.
 const { ReadableStream } = globalThis;
@@ -13,6 +13,7 @@ export class RequestBody {
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   #wanted = false;
   #state: "open" | "ended" | "closed" = "open";
+  #isAnswered = false;
 
   /** `grant` tells tsfnd that so many more bytes may come. */
   constructor(grant: (bytes: number) => void) {
@@ -39,6 +40,7 @@ export class RequestBody {
     this.#queue.push(new Uint8Array(chunk));
     if (this.#state === "closed") this.#discard();
     else this.#pump();
+    if (this.#isAnswered) this.#freeClient();
   }
 
   end(): void {
@@ -54,9 +56,22 @@ export class RequestBody {
     this.#controller?.error(reason);
   }
 
-  /** The answer is complete: what nobody reads is swallowed, so that the client's upload does not wait for it. */
+  /** Nobody will ever read it. */
+  swallow(): void {
+    this.#discard();
+  }
+
+  /**
+   * The answer is complete. Work that goes on may still read what comes; but where nobody does, the client's upload does not
+   * wait for it.
+   */
   finish(): void {
-    if (!this.stream.locked) this.#discard();
+    this.#isAnswered = true;
+    this.#freeClient();
+  }
+
+  #freeClient(): void {
+    if (this.#state === "open" && this.#window.isFull && !this.stream.locked) this.fail(new Error(unread));
   }
 
   #pump(): void {
@@ -82,3 +97,7 @@ export class RequestBody {
     if (credit > 0) this.#grant(credit);
   }
 }
+
+const unread =
+  "the body was not read before the answer was complete, and has more than the " +
+  `${limits.windowBytes} bytes that are kept for later; read it, or begin to, before you answer`;

@@ -34,6 +34,11 @@ export class ReceiveWindow {
   #outstandingBytes = 0;
   #usedBytes = 0;
 
+  /** The sender waits for credit. */
+  get isFull(): boolean {
+    return this.#outstandingBytes >= limits.windowBytes;
+  }
+
   /** @throws ProtocolError when the sender went past what it was granted. */
   receive(bytes: number): void {
     this.#outstandingBytes += bytes;
