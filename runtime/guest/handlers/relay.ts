@@ -22,6 +22,8 @@ export interface Relayed {
 export function relay(call: IncomingCall, connection: Duplex): Relayed {
   const { signal } = call.context;
   const { promise, resolve, reject } = Promise.withResolvers<ResponseLike>();
+  // Of the head: flushHeaders() names no encoding, as the other ways to send one do.
+  connection.setDefaultEncoding("latin1");
   const request = openRequest({
     createConnection: () => connection,
     method: call.method,

@@ -34,6 +34,17 @@ test("a (req, res) function gets the request as Node's server would have it", as
   for (const name of ["connection", "transfer-encoding", "keep-alive"]) t.deepEqual(valuesOf(answer.headers, name), []);
 });
 
+test("the bytes of a header are what the client sent, in Latin-1 as on Node's server, with a body and without", async (t) => {
+  const source =
+    "export default (req, res) => { res.setHeader('x-seen', req.headers['x-name']); res.end(Buffer.from('x')); };";
+  const { call } = await startFunction(t, source, node);
+  for (const name of ["M\xfcller", Buffer.from("M\xfcller").toString("latin1")]) {
+    const headers = ["host", "h", "x-name", name];
+    t.deepEqual(valuesOf((await call({ headers })).headers, "x-seen"), [name]);
+    t.deepEqual(valuesOf((await call({ headers, body: bodyOf("x") })).headers, "x-seen"), [name]);
+  }
+});
+
 test("HEAD, 204 and 304 have no body, and GET may have one", async (t) => {
   const source = `export default async (req, res) => {
     const chunks = [];
