@@ -100,6 +100,9 @@ export function captureOutput(outside: Printer): void {
   }
 }
 
+/** lib/internal/streams/utils.js, kIsDestroyed. */
+const isDestroyed = Symbol.for("nodejs.stream.destroyed");
+
 class CapturedStream extends Writable {
   /** As on the streams it stands for; code that asks writes to the descriptor itself. */
   readonly fd: number;
@@ -118,16 +121,37 @@ class CapturedStream extends Writable {
     done();
   }
 
-  /** As on the real ones: a function that ends its stdout does not end it for the next invocation. */
+  /** A function that ends its stdout does not end it for the next invocation; but who waits for the end, as a pipeline, learns of one. */
   override end(...args: unknown[]): this {
-    const [piece] = args;
-    if (typeof piece === "string" || piece instanceof Uint8Array) this.write(piece);
+    const [piece, encoding] = args;
+    if (typeof piece === "string") this.write(piece, isEncoding(encoding) ? encoding : "utf8");
+    else if (piece instanceof Uint8Array) this.write(piece);
     const done = args.at(-1);
-    if (typeof done === "function") queueMicrotask(() => done());
+    queueMicrotask(() => {
+      if (typeof done === "function") done();
+      this.#tell("finish");
+    });
     return this;
   }
 
+  /** As on the real ones: it is as before, and who waits for it to be closed does not wait any more. */
   override destroy(): this {
+    queueMicrotask(() => {
+      // pipeline() has marked it so.
+      Reflect.deleteProperty(this, isDestroyed);
+      this.#tell("close");
+    });
     return this;
   }
+
+  /** To all who wait for anything. Listeners are taken off, because pipelines leave theirs, and would pile them up. */
+  #tell(end: "finish" | "close"): void {
+    this.emit("drain");
+    this.emit(end);
+    this.removeAllListeners();
+  }
+}
+
+function isEncoding(value: unknown): value is BufferEncoding {
+  return typeof value === "string" && Buffer.isEncoding(value);
 }
