@@ -3,21 +3,31 @@
 
 import { sep } from "node:path";
 import { pathToFileURL } from "node:url";
+import { inspect } from "node:util";
 import { type Failure, limits } from "../wire/index.ts";
 
+// Taken before the function's code runs, which may put its own in place.
+const NativeAggregateError = globalThis.AggregateError;
+
 const ownUrl = import.meta.url;
+/** Of one error that stands for several. */
+const mostParts = 10;
 
 /** What came back cannot be sent; the message says why and what was wanted. */
 export class BadResponse extends Error {
   override readonly name = "BadResponse";
 }
 
+/** Of whatever was thrown, also of what throws when it is looked at. */
 export function failureOf(thrown: unknown): Failure {
-  if (!isErrorLike(thrown)) return failure("threw", "Error", `a value that is no Error: ${describe(thrown)}`);
-  const name = text(thrown.name, "Error");
-  const message = text(thrown.message, "");
-  const stack = text(thrown.stack, `${name}: ${message}`);
-  return failure("threw", name, message, tidyStack(stack) + causeOf(thrown));
+  try {
+    if (!isErrorLike(thrown)) return failure("threw", "Error", `a value that is no Error: ${contents(thrown)}`);
+    const name = text(thrown.name, "Error");
+    const message = text(thrown.message, "");
+    return failure("threw", name, message, storyOf(thrown, new Set()));
+  } catch (why) {
+    return failure("threw", "Error", `a value that cannot be looked at: ${why instanceof Error ? why.message : "?"}`);
+  }
 }
 
 export function badResponse(message: string): Failure {
@@ -37,20 +47,44 @@ function failure(kind: Failure["kind"], name: string, message: string, stack = `
   return { kind, name: name.slice(0, most), message: message.slice(0, most), stack: stack.slice(0, most) };
 }
 
+/** Its stack, and below it those of what it stands for and of its causes; of each once. */
+function storyOf(error: ErrorLike, seen: Set<unknown>): string {
+  seen.add(error);
+  const { name, message, stack, cause } = error;
+  const own = tidyStack(text(stack, `${text(name, "Error")}: ${text(message, "")}`));
+  const parts = error instanceof NativeAggregateError ? partsOf(error.errors, seen) : "";
+  if (cause === undefined || seen.has(cause)) return own + parts;
+  return `${own}${parts}\nCaused by: ${isErrorLike(cause) ? storyOf(cause, seen) : describe(cause)}`;
+}
+
+function partsOf(errors: readonly unknown[], seen: Set<unknown>): string {
+  const told = errors.slice(0, mostParts).filter((part) => !seen.has(part));
+  const stories = told.map((part) => `\nOne of several: ${isErrorLike(part) ? storyOf(part, seen) : describe(part)}`);
+  return stories.join("") + (errors.length > mostParts ? `\n${errors.length - mostParts} more` : "");
+}
+
+function contents(value: unknown): string {
+  if (typeof value !== "object" || value === null) return describe(value);
+  return inspect(value, { breakLength: Number.POSITIVE_INFINITY });
+}
+
 function tidyStack(stack: string): string {
-  const directory = process.cwd();
-  return stack
-    .split("\n")
-    .filter((line) => !line.includes(ownUrl) && !/^\s+at .*\(?node:internal\//.test(line))
+  const lines = stack.split("\n").filter((line) => !line.includes(ownUrl) && !/^\s+at .*\(?node:internal\//.test(line));
+  const directory = workingDirectory();
+  if (directory === null) return lines.join("\n");
+  return lines
     .join("\n")
     .replaceAll(`${pathToFileURL(directory).href}/`, "")
     .replaceAll(directory + sep, "");
 }
 
-function causeOf(error: { readonly cause?: unknown }): string {
-  const { cause } = error;
-  if (cause === undefined) return "";
-  return isErrorLike(cause) ? `\nCaused by: ${tidyStack(text(cause.stack, ""))}` : `\nCaused by: ${describe(cause)}`;
+/** null: the function has gone to another, and taken it away. */
+function workingDirectory(): string | null {
+  try {
+    return process.cwd();
+  } catch {
+    return null;
+  }
 }
 
 interface ErrorLike {
