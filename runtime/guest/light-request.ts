@@ -50,7 +50,7 @@ class LightRequest {
   static handOver(value: unknown, init: unknown): unknown {
     if (!LightRequest.isLight(value)) return value;
     const isWithout = typeof init === "object" && init !== null && "body" in init && (init.body ?? null) !== null;
-    return value.#copy(isWithout ? new NativeRequest(value.url, { method: value.method }) : value.#whole());
+    return value.#copy(isWithout ? value.#withoutBody() : value.#whole());
   }
 
   get method(): string {
@@ -63,6 +63,11 @@ class LightRequest {
   }
 
   get headers(): Headers {
+    return this.#ownHeaders();
+  }
+
+  /** Whatever the function has defined on the object. */
+  #ownHeaders(): Headers {
     this.#headers ??= new NativeHeaders([...pairsOf(this.#source.headers)].map(([name, value]) => [name, value]));
     return this.#headers;
   }
@@ -75,18 +80,40 @@ class LightRequest {
     return this.#content?.bodyUsed ?? false;
   }
 
+  blob(): Promise<Blob> {
+    return this.#wholeOfItsType().blob();
+  }
+
+  formData(): Promise<FormData> {
+    return this.#wholeOfItsType().formData();
+  }
+
   clone(): Request {
     return this.#copy(this.#whole().clone());
   }
 
   #copy(of: Request): Request {
-    return new NativeRequest(of, { headers: this.headers, signal: this.signal });
+    return new NativeRequest(of, { headers: this.#ownHeaders(), signal: this.#source.signal() });
+  }
+
+  #withoutBody(): Request {
+    const { url, method } = this.#source;
+    return new NativeRequest(url, { method });
+  }
+
+  /** The type says what comes out, and may have been changed since the content was made. */
+  #wholeOfItsType(): Request {
+    const whole = this.#whole();
+    const type = this.#ownHeaders().get("content-type");
+    if (type === null) whole.headers.delete("content-type");
+    else whole.headers.set("content-type", type);
+    return whole;
   }
 
   #whole(): Request {
     if (this.#content !== null) return this.#content;
     const { method, body } = this.#source;
-    const init = { method, headers: this.headers, body: body(), duplex: "half" as const };
+    const init = { method, headers: this.#ownHeaders(), body: body(), duplex: "half" as const };
     this.#content = new NativeRequest(this.#source.url, init);
     return this.#content;
   }

@@ -45,6 +45,23 @@ const looks: Readonly<Record<string, (request: Request) => unknown>> = {
   bytes: async (request) => [...(await request.bytes())],
   "a blob's type": async (request) => (await request.blob()).type,
   "a form that is none": (request) => request.formData(),
+  "a type that is set late is a blob's": async (request) => {
+    const { body } = request;
+    request.headers.set("content-type", "text/late");
+    return [body === request.body, (await request.blob()).type];
+  },
+  "a type that is set late says how a form is read": async (request) => {
+    request.clone();
+    request.headers.set("content-type", "application/x-www-form-urlencoded");
+    return [...(await request.formData())];
+  },
+  "what is defined on it is not in its copies": async (request) => {
+    Object.defineProperty(request, "headers", { value: { "x-own": "yes" } });
+    Object.defineProperty(request, "url", { value: "/own" });
+    Object.defineProperty(request, "method", { value: "OWN" });
+    const { method, url: own, headers } = new Request(request, { body: request.body === null ? null : "another" });
+    return [method, own, [...headers], [...request.clone().headers], (await request.blob()).type];
+  },
   "its body, twice": async (request) => {
     const { body } = request;
     return [body === request.body, await request.text(), await request.text()];
