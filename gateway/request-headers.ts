@@ -35,7 +35,8 @@ export function authorityOf(request: IncomingMessage): string {
     if (request.httpVersion === "1.0") return ownAuthority(request);
     throw malformed("The request has no Host header; HTTP/1.1 wants one");
   }
-  if (!/^(?:\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::\d{1,5})?$/i.test(host)) {
+  // What no URL can have, as 1.2.3.256 or a port beyond 65535, no function could make one of.
+  if (!/^(?:\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::\d{1,5})?$/i.test(host) || !URL.canParse(`http://${host}`)) {
     throw malformed(`The Host header is ${shown(host)}; wanted a host name with an optional port`);
   }
   return host;

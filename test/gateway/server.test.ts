@@ -33,6 +33,8 @@ const refused: readonly [claim: string, bytes: string, status: number, code: str
   ["a folded header", "GET /function/hello HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n", 400, "REQUEST_MALFORMED"],
   ["a space before the colon", "GET /function/hello HTTP/1.1\r\nHost : a\r\n\r\n", 400, "REQUEST_MALFORMED"],
   ["two Host headers", "GET /function/hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "REQUEST_MALFORMED"],
+  ["a port beyond all", "GET /function/hello HTTP/1.1\r\nHost: h:65536\r\n\r\n", 400, "REQUEST_MALFORMED"],
+  ["an address that is none", "GET /function/hello HTTP/1.1\r\nHost: 1.2.3.256\r\n\r\n", 400, "REQUEST_MALFORMED"],
   ["no Host header", "GET /function/hello HTTP/1.1\r\n\r\n", 400, "REQUEST_MALFORMED"],
   ["a Host that is a path", "GET /function/hello HTTP/1.1\r\nHost: a/../b\r\n\r\n", 400, "REQUEST_MALFORMED"],
   [
