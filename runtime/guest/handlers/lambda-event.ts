@@ -1,7 +1,7 @@
 // A call as the event of a Lambda function, payload format 2.0 of an HTTP API or a function URL, and what the function
 // returns as an answer. https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 
-import { Buffer } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import { BadResponse, describe } from "../failure.ts";
 import { pairsOf } from "./flat-headers.ts";
 import type { IncomingCall, ResponseLike } from "./handler.ts";
@@ -45,7 +45,7 @@ export async function eventOf(call: IncomingCall, apiId: string): Promise<Readon
       time: commonLogTime(at),
       timeEpoch: at.getTime(),
     },
-    ...(await readBody(call, headers["content-type"])),
+    ...(await readBody(call, headers)),
   };
 }
 
@@ -116,10 +116,11 @@ function joined(pairs: readonly (readonly [string, string])[]): Record<string, s
   return Object.fromEntries(record);
 }
 
-async function readBody(call: IncomingCall, type = "") {
+async function readBody(call: IncomingCall, headers: Readonly<Record<string, string>>) {
   if (call.body === null) return { isBase64Encoded: false };
   const bytes = Buffer.from(await new Response(call.body).arrayBuffer());
-  const isBase64Encoded = !textTypes.test(type);
+  const { "content-type": type = "", "content-encoding": encoding = "identity" } = headers;
+  const isBase64Encoded = !(textTypes.test(type) && encoding === "identity" && isUtf8(bytes));
   return { body: bytes.toString(isBase64Encoded ? "base64" : "utf8"), isBase64Encoded };
 }
 

@@ -1,6 +1,7 @@
 // Lambda functions: payload 2.0 in and out, the context, and response streams.
 
 import { Readable } from "node:stream";
+import { gzipSync } from "node:zlib";
 import test from "ava";
 import type { TsfnError } from "../../../runtime/errors.ts";
 import { bodyOf, startFunction, textOf, until } from "../../support/live-function.ts";
@@ -64,6 +65,28 @@ test("a body that is no text arrives as base64, and one that returns as base64 l
     bytes,
   );
   t.deepEqual(answer.headers, ["content-type", "image/png", "x-was", "true"]);
+});
+
+test("a body of a text type arrives as base64 when it is compressed, or no UTF-8", async (t) => {
+  const { call } = await startFunction(
+    t,
+    `export const handler = async ({ body, isBase64Encoded }) => ({ body, isBase64Encoded });`,
+  );
+  const type = ["content-type", "application/json"];
+  const seen = async (body: Buffer, ...headers: string[]): Promise<unknown> =>
+    JSON.parse(await textOf(await call({ method: "POST", headers: [...type, ...headers], body: bodyOf(body) })));
+  const bodies = { text: Buffer.from('"ü"'), latin1: Buffer.from('"ü"', "latin1"), zipped: gzipSync('"ü"') };
+  t.deepEqual(await seen(bodies.text), { body: '"ü"', isBase64Encoded: false });
+  t.deepEqual(await seen(bodies.text, "content-encoding", "identity"), { body: '"ü"', isBase64Encoded: false });
+  t.deepEqual(await seen(bodies.latin1), { body: bodies.latin1.toString("base64"), isBase64Encoded: true });
+  // A short one may look like a text.
+  for (const [encoding, body] of [
+    ["gzip", bodies.zipped],
+    ["br", bodies.text],
+  ] as const) {
+    const expected = { body: body.toString("base64"), isBase64Encoded: true };
+    t.deepEqual(await seen(body, "content-encoding", encoding), expected);
+  }
 });
 
 test("what is returned becomes the answer: structured, or inferred where there is no statusCode", async (t) => {
