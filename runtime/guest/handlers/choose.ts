@@ -55,7 +55,9 @@ async function chooseByExports(module: unknown, around: Surroundings): Promise<H
 }
 
 function fetchOf(module: unknown): Handler | null {
-  return fetchHandler(property(module, "default")) ?? methodsHandler(module);
+  const target = property(module, "default");
+  // What a CommonJS module exports is all in its default.
+  return fetchHandler(target) ?? methodsHandler(module) ?? methodsHandler(target);
 }
 
 /** The default export, or the one that FUNCTION_TARGET names, as on Google Cloud. */

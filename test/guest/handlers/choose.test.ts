@@ -4,6 +4,8 @@ import { createServer } from "node:http";
 import test from "ava";
 import { chooseHandler, type Surroundings } from "../../../runtime/guest/handlers/index.ts";
 import type { Init } from "../../../runtime/wire/index.ts";
+import { bundled } from "../../support/bundled-function.ts";
+import { startFunction, textOf } from "../../support/live-function.ts";
 
 const anything = () => undefined;
 const withCallback = (_event: unknown, _context: unknown, _callback: unknown) => undefined;
@@ -26,6 +28,7 @@ test("each shape is known by what the module exports or does", async (t) => {
     ["fetch", { default: { fetch: anything } }, {}],
     ["fetch", { default: Object.assign(() => undefined, { fetch: anything }) }, {}],
     ["fetch", { GET: anything }, {}],
+    ["fetch", { default: { GET: anything } }, {}],
     ["fetch", { default: { fetch: anything }, GET: anything }, { listening: listens }],
     ["lambda", { handler: anything }, {}],
     ["lambda", { default: { handler: anything } }, {}],
@@ -65,6 +68,15 @@ test("what could be called in two ways is refused with a line for each", async (
   t.regex(bare?.message ?? "", /ambiguous.*\n +export default \{ fetch: handler \};.*\n +"handler": "node"/);
   const both = await t.throwsAsync(choose({ default: { fetch: anything }, handler: anything }));
   t.regex(both?.message ?? "", /"handler": "fetch".*\n +"handler": "lambda"/);
+});
+
+test("what a CommonJS module exports is known as what an ES module does", async (t) => {
+  const methods = await bundled(t, `exports.GET = () => new Response("got"); exports.limit = 3;`, "index.js");
+  const { call } = await startFunction(t, methods);
+  t.is(await textOf(await call()), "got");
+  t.is((await call({ method: "POST" })).status, 405);
+  const event = await bundled(t, `exports.handler = async () => "called";`, "index.js");
+  t.is(await textOf(await (await startFunction(t, event)).call()), "called");
 });
 
 test("a Lambda handler that wants a callback is refused, as on Node 24 of Lambda", async (t) => {
