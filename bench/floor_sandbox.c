@@ -12,6 +12,7 @@
 #include "user.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,8 +43,10 @@ static void become_function(void) {
 
 static void close_locks(const struct floor_root *root) {
     struct failure f;
+    cleanup_fd int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     floor_check(unshare(CLONE_NEWCGROUP), "make a cgroup namespace");
     floor_check(sethostname("floor", 5), "set the hostname");
+    must(user_limit_shared(proc, &f), &f);
     must(net_loopback_up(&f), &f);
     floor_root_enter(root);
     must(limits_apply(1024, &f), &f);

@@ -56,6 +56,7 @@ static int maker_steps(const struct containment *c, const struct maker_plan *pla
     report_send(warden, &(struct report){.kind = REPORT_NAMESPACES});
     if (report_await(warden, REPORT_DONE, f) < 0) /* the warden maps the uids meanwhile */
         return -1;
+    if (user == USER_NAMESPACE_OWN && user_limit_shared(c->mounts.proc, f) < 0) return -1;
     if (sethostname(plan->hostname, strlen(plan->hostname)) < 0)
         return fail(f, "set hostname", "%s", plan->hostname);
     if (net_loopback_up(f) < 0) return -1;

@@ -6,6 +6,8 @@
 
 #define MOST_OPEN_FILES 1024
 #define MEMLOCK_BYTES (64 * 1024)
+/* Those of all sandboxes together count for the owner of their user namespaces, too. */
+#define MOST_PENDING_SIGNALS 1024
 
 /* Soft and hard alike, so that the function cannot raise it again. A hard limit that is lower already stays:
  * raising it needs CAP_SYS_RESOURCE, which even root may lack. */
@@ -29,6 +31,7 @@ int limits_apply(uint64_t open_files, struct failure *f) {
         0)
         return -1;
     if (lower(RLIMIT_CORE, "core file size", 0, f) < 0) return -1;
+    if (lower(RLIMIT_SIGPENDING, "pending signals", MOST_PENDING_SIGNALS, f) < 0) return -1;
     if (lower(RLIMIT_MEMLOCK, "locked memory", MEMLOCK_BYTES, f) < 0) return -1;
     return lower(RLIMIT_MSGQUEUE, "message queue bytes", 0, f);
 }

@@ -82,6 +82,21 @@ int user_become_owner(uid_t owner, struct failure *f) {
     return 0;
 }
 
+/* Of inotify(7): the machine has 128 instances and some 8,000 watches for each GiB, unless fs.inotify.* say
+ * otherwise. */
+int user_limit_shared(int proc, struct failure *f) {
+    static const struct {
+        const char *path;
+        int most;
+    } limits[] = {{"sys/user/max_inotify_instances", 8}, {"sys/user/max_inotify_watches", 8192}};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        if (text_write(proc, limits[i].path, "%d", limits[i].most) == 0) continue;
+        /* Built without inotify. */
+        if (errno != ENOENT) return fail(f, "limit inotify", "%s to %d", limits[i].path, limits[i].most);
+    }
+    return 0;
+}
+
 int user_map(pid_t pid, uint32_t base, struct failure *f) {
     static const char *const maps[] = {"uid_map", "gid_map"};
     for (int i = 0; i < 2; i++) {

@@ -24,6 +24,9 @@ uid_t uid_pause(const struct uid_block *block);
 uid_t uid_closer(const struct uid_block *block);
 /* In the maker: namespaces that it makes from now on belong to `owner`; it keeps its capabilities. */
 int user_become_owner(uid_t owner, struct failure *f);
+/* In the maker, once it is in its own user namespace: how much that may have of what the kernel counts for
+ * the owner of all of them together, with `proc`, the host's /proc. */
+int user_limit_shared(int proc, struct failure *f);
 /* Maps 0 … PROTO_UIDS - 1 of the process's user namespace to its range, uids and gids alike. */
 int user_map(pid_t pid, uint32_t base, struct failure *f);
 

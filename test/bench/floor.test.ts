@@ -1,5 +1,6 @@
 // The floor against an instance, lock by lock: a floor with fewer of them closed would be a lie.
 
+import { execFileSync } from "node:child_process";
 import test from "ava";
 import { startFloor } from "../../bench/floor.ts";
 import { modelOf } from "../../bench/tsfn.ts";
@@ -36,7 +37,8 @@ function locksOf(pid: number): unknown {
     uid: Number(field("Uid")) % 4_096,
     uids: /^\s*0\s+\d+\s+4096\s*$/.test(readProc(pid, "uid_map") ?? ""),
     namespaces: [...namespacesOf(pid)].filter(([kind, inode]) => host.get(kind) !== inode).map(([kind]) => kind),
-    limits: ["open files", "core file size", "locked memory", "msgqueue size"].map(hard),
+    limits: ["open files", "core file size", "pending signals", "locked memory", "msgqueue size"].map(hard),
+    inotify: seenInUserNamespace(pid, ["max_inotify_instances", "max_inotify_watches"]),
     mounts: mountsOf(pid),
     cgroups: (readProc(pid, "cgroup") ?? "")
       .split("\n")
@@ -46,6 +48,13 @@ function locksOf(pid: number): unknown {
       .filter((controllers) => controllers !== "devices" && controllers !== "")
       .sort(),
   };
+}
+
+/** What /proc/sys/user of this mount namespace says to whoever is in that user namespace. */
+function seenInUserNamespace(pid: number, names: readonly string[]): string {
+  const paths = names.map((name) => `/proc/sys/user/${name}`);
+  const entering = ["--user", "--preserve-credentials", "--target", `${pid}`];
+  return execFileSync("nsenter", [...entering, "cat", ...paths], { encoding: "utf8" });
 }
 
 /** Point, options and type; the options of a file system itself differ with its limits. */

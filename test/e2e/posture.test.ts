@@ -121,6 +121,7 @@ function instanceDeviations(pid: number): string[] {
   const found = new Map<string, boolean>([
     ["open files ≤ 1024", hard("open files") <= 1_024],
     ["core file size 0", hard("core file size") === 0],
+    ["pending signals ≤ 1024", hard("pending signals") <= 1_024],
     ["locked memory ≤ 64 KiB", hard("locked memory") <= 65_536],
     ["one root", points.filter((point) => point === "/").length === 1],
     ["no /sys", writableKernel.length === 0],

@@ -36,7 +36,12 @@ for (const build of ["plain", "sanitized"] as const) {
   });
 
   test(`limits are what was asked, at most 1024 files, soft and hard alike (${build})`, (t) => {
-    const wanted = { "Max core file size": 0, "Max locked memory": 65536, "Max msgqueue size": 0 };
+    const wanted = {
+      "Max core file size": 0,
+      "Max pending signals": 1024,
+      "Max locked memory": 65536,
+      "Max msgqueue size": 0,
+    };
     for (const [asked, files] of [
       [256, 256],
       [1_000_000, 1024],

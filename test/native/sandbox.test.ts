@@ -158,6 +158,11 @@ test("the writable layer is full at its size, and at its number of files", async
   t.true(Number.parseInt(files.out, 10) >= 60 && Number.parseInt(files.out, 10) <= 70, files.out);
 });
 
+test("it may have few of the inotify instances and watches that all sandboxes share", async (t) => {
+  const { out } = await run(warden, inside("watch", "/tmp/a"), spec({ diskInodes: 20_000, openFiles: 1024 }));
+  t.is(out, "8 instances, Too many open files\n8192 watches, No space left on device\n");
+});
+
 test("/dev/shm counts as the writable layer", async (t) => {
   const { out } = await run(warden, inside("fill", "/dev/shm/a"), spec({ diskBytes: 1 << 20 }));
   t.true(Number.parseInt(out, 10) <= 1 << 20);

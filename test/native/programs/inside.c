@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -47,6 +48,24 @@ static int fill(const char *path, int files) {
             total += (unsigned long)count;
     }
     printf("%lu %s\n", total, strerror(errno));
+    return 0;
+}
+
+/* Instances until there are no more, and what the last of them can watch. */
+static int watch(const char *path) {
+    int instances = 0, last = -1, watches = 0;
+    for (int fd; (fd = inotify_init1(0)) >= 0; instances++)
+        last = fd;
+    printf("%d instances, %s\n", instances, strerror(errno));
+    for (;; watches++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s-%d", path, watches);
+        int fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+        if (fd < 0) break;
+        close(fd);
+        if (inotify_add_watch(last, name, IN_MODIFY) < 0) break;
+    }
+    printf("%d watches, %s\n", watches, strerror(errno));
     return 0;
 }
 
@@ -120,6 +139,7 @@ int main(int argc, char **argv) {
     if (strcmp(what, "write") == 0) return try_write(argument);
     if (strcmp(what, "fill") == 0) return fill(argument, 0);
     if (strcmp(what, "fill-inodes") == 0) return fill(argument, 1);
+    if (strcmp(what, "watch") == 0) return watch(argument);
     if (strcmp(what, "hog") == 0) hog();
     if (strcmp(what, "forks") == 0) return forks();
     if (strcmp(what, "echo") == 0) return echo_wire();
