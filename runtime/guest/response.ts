@@ -4,13 +4,28 @@ import { type Invoke, limits, problemOfHead, type ResponseHead, SendWindow } fro
 import { BadResponse, describe } from "./failure.ts";
 import { headerOf, type ResponseLike } from "./handlers/index.ts";
 
+// Taken before the function's code runs, which may put its own in place.
+const { ReadableStream } = globalThis;
+
 /** @throws BadResponse */
 export function asResponse(value: unknown): ResponseLike {
-  if (!isResponseLike(value)) throw new BadResponse(`the function returned ${describe(value)}; wanted a Response`);
-  if (value.bodyUsed === true || value.body?.locked === true) {
+  const response = withWebStream(value);
+  if (!isResponseLike(response)) throw new BadResponse(`the function returned ${describe(value)}; wanted a Response`);
+  if (response.bodyUsed === true || response.body?.locked === true) {
     throw new BadResponse("the function returned a Response whose body was already used; wanted a new one");
   }
-  return value;
+  return response;
+}
+
+/** Those of node-fetch have one of Node's streams as their body. */
+function withWebStream(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || !("body" in value && isNodeStream(value.body))) return value;
+  const [status, headers, bodyUsed] = ["status", "headers", "bodyUsed"].map((name) => Reflect.get(value, name));
+  return { status, headers, bodyUsed, body: ReadableStream.from(value.body) };
+}
+
+function isNodeStream(body: unknown): body is AsyncIterable<Uint8Array> {
+  return typeof body === "object" && body !== null && "pipe" in body && Symbol.asyncIterator in body;
 }
 
 /** What of the request decides what may be answered. */

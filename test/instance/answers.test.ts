@@ -1,5 +1,6 @@
 // What a caller gets from a function that behaves: shapes of handlers, requests, responses and the context.
 
+import { Readable } from "node:stream";
 import test from "ava";
 import { TsfnError } from "../../runtime/errors.ts";
 import { toDaemon } from "../../runtime/wire/index.ts";
@@ -150,6 +151,34 @@ test("a Response of another make is sent, with a body that has its methods only 
   t.is(answer.status, 201);
   t.deepEqual(answer.headers, ["x-make", "another"]);
   t.is(await textOf(answer), "of another make");
+});
+
+test("a Response as node-fetch makes them, whose body is a stream of Node, is an answer", async (t) => {
+  const source = `
+    import { Readable } from "node:stream";
+    const gone = Promise.withResolvers();
+    const bodies = {
+      whole: () => Readable.from([Buffer.from("of "), Buffer.from("Node")]),
+      endless: () => new Readable({ read() { this.push(Buffer.alloc(1024)); }, destroy(e, done) { gone.resolve(); done(); } }),
+      broken: () => new Readable({ read() { this.destroy(new Error("upstream left")); } }),
+    };
+    export default { async fetch(request) {
+      const path = new URL(request.url).pathname.slice(1);
+      if (path === "gone") { await gone.promise; return new Response("gone"); }
+      return { status: 203, headers: new Map([["X-Make", "node-fetch"]]), body: bodies[path](), bodyUsed: false };
+    } };`;
+  const { call } = await startFunction(t, source);
+  const answer = await call({ url: "http://h/whole" });
+  t.is(answer.status, 203);
+  t.deepEqual(answer.headers, ["x-make", "node-fetch"]);
+  t.is(await textOf(answer), "of Node");
+  const { body } = await call({ url: "http://h/endless" });
+  if (body instanceof Readable) body.destroy();
+  t.is(await textOf(await call({ url: "http://h/gone" })), "gone");
+  const error = await t.throwsAsync(async () => textOf(await call({ url: "http://h/broken" })), {
+    instanceOf: TsfnError,
+  });
+  t.like(error?.fields, { thrown: { message: "upstream left" } });
 });
 
 test("what cannot be sent as a response is FUNCTION_BAD_RESPONSE, says why, and leaves the instance in use", async (t) => {
