@@ -8,6 +8,12 @@ import type { LayerState } from "./instance.ts";
 /** How long a guest with nothing in flight may take to answer; one that is busy with itself is no use to anybody. */
 const enterTimeoutMs = 2_000;
 
+/**
+ * A process may hold each layer that it was ever given by an open file, which takes 20 KB of the kernel's memory that count for
+ * nobody.
+ */
+const mostSwaps = 500;
+
 export interface CleanerParts {
   readonly sandbox: Sandbox;
   readonly exited: Promise<unknown>;
@@ -29,6 +35,11 @@ export class LayerCleaner implements LayerState {
 
   get isDirty(): boolean {
     return this.#isDirty;
+  }
+
+  /** It needs one more than an instance may have. */
+  get isWornOut(): boolean {
+    return this.#isDirty && this.#swaps >= mostSwaps;
   }
 
   /** Nothing was written, and it is not being swapped. */

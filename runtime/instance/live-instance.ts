@@ -208,7 +208,7 @@ export class LiveInstance implements Instance {
     // A guest with a dirty layer begins none of those it was sent ahead.
     if (this.layer.isDirty) this.#flights.takeBack();
     const isIdle = this.#state === "ready" && this.inFlight === 0;
-    if (isIdle && this.version.manifest.reuse === "never") this.#takeNoMore();
+    if (isIdle && (this.layer.isWornOut || this.version.manifest.reuse === "never")) this.#takeNoMore();
     if (isIdle && this.#state === "ready" && this.layer.isDirty) void this.#cleanUpAfter(report);
     else this.#conclude(report);
   }

@@ -18,7 +18,8 @@ test("idle instances of one function do not keep another one from getting a netw
   const server = await startServer(t, { launcher });
   const deploy = async (name: string) => {
     const manifest = { name, network: "internet", scaling: { max: 50, idleTimeout: "1h" } };
-    const source = `export default { async fetch() { await new Promise((done) => setTimeout(done, 500)); return new Response("done"); } };`;
+    // For so long that none is free for a second call before all have begun.
+    const source = `export default { async fetch() { await new Promise((done) => setTimeout(done, 5_000)); return new Response("done"); } };`;
     await server.deploy(functionDirectory(t, { "tsfn.json": JSON.stringify(manifest), "index.ts": source }));
   };
   await deploy("second");
