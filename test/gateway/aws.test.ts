@@ -113,7 +113,6 @@ test("what the function does wrong is an answer with its error, and the next one
   t.is(ended.FunctionError, "Unhandled");
   t.is(ended.result.errorType, "Runtime.ExitError");
 
-  // Which takes its time where others are at work.
   await create("patient", probe, { Timeout: 60 });
   const large = await invoke({ act: "large" }, { FunctionName: "patient" });
   t.like(large.result, { errorType: "Function.ResponseSizeTooLarge" });
