@@ -12,7 +12,7 @@ const enterTimeoutMs = 2_000;
  * A process may hold each layer that it was ever given by an open file, which takes 20 KB of the kernel's memory that count for
  * nobody.
  */
-const mostSwaps = 500;
+const mostSwaps = 1_000;
 
 export interface CleanerParts {
   readonly sandbox: Sandbox;

@@ -63,17 +63,17 @@ for (const prefork of ["function", "runtime", "none"]) {
   });
 }
 
-test("an instance that has had 500 fresh layers ends, and another one takes over", async (t) => {
+test("an instance that has had 1,000 fresh layers ends, and another one takes over", async (t) => {
   const warden = await startWarden(t);
   const faults: string[] = [];
   const observer = { fault: (error: Error) => faults.push(error.message) };
   const { deploy, text } = await openTestRuntime(t, { warden, observer });
   await deploy("scribbler", scribbler, { scaling: { max: 1 } }, { "asset.txt": "original" });
   const served: number[] = [];
-  for (let call = 0; call < 503; call += 1) {
+  for (let call = 0; call < 1_003; call += 1) {
     served.push(JSON.parse(await text("scribbler", { url: "http://localhost/?how=file" })).served);
   }
-  t.deepEqual(served, [...Array.from({ length: 501 }, (_, at) => at + 1), 1, 2]);
+  t.deepEqual(served, [...Array.from({ length: 1_001 }, (_, at) => at + 1), 1, 2]);
   t.deepEqual(faults, []);
 });
 
