@@ -34,10 +34,7 @@ export class Fleet {
   readonly #member: BudgetMember = {
     usesNetwork: () => this.#parts.version.manifest.network !== "none",
     startsWanted: () => this.#startsWanted(),
-    start: () => {
-      this.#outlook.started();
-      void this.#launch();
-    },
+    start: () => void this.#launch(),
     spareSinceMs: () => this.#spare()?.progressAtMs ?? null,
     retireSpare: () => this.#retire(this.#spare()),
   };
@@ -173,6 +170,7 @@ export class Fleet {
   #launch(): Promise<TsfnError | null> {
     const slot = slotFor(this.#parts.version);
     this.#slots.add(slot);
+    this.#outlook.started();
     const ending = launch(this.#parts, slot, this.#owner).then(
       (live) => this.#ready(live),
       (thrown: unknown) => this.#startFailed(slot, asTsfnError(thrown)),
